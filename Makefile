@@ -1,0 +1,71 @@
+# make run   one command from an empty clone to a served model
+# make test  everything CI checks
+# make help  the rest
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+.DEFAULT_GOAL := help
+.PHONY: help run test check lint types layers unit format lock proto proto-check bench-engine clean
+
+help: ## List the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+$(VENV)/.bootstrap: requirements-bootstrap.lock
+	@$(PYTHON) scripts/check_python.py
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "seekway: $(PYTHON) cannot make a virtual environment; on Debian or Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@echo "seekway: installing uv into $(VENV)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bootstrap.lock
+	@touch $@
+
+$(VENV)/.runtime: $(VENV)/.bootstrap requirements.lock pyproject.toml
+	@echo "seekway: installing from requirements.lock"
+	@$(UV) pip install --python $(BIN)/python --require-hashes -r requirements.lock
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime requirements-dev.lock
+	@echo "seekway: installing from requirements-dev.lock"
+	@$(UV) pip install --python $(BIN)/python --require-hashes -r requirements-dev.lock
+	@touch $@
+
+run: $(VENV)/.runtime ## Install what is missing and serve on 127.0.0.1:8000
+	@exec $(BIN)/seekway up
+
+test: check unit ## Everything CI checks
+
+check: lint types layers proto-check ## Static checks only
+
+lint: $(VENV)/.dev
+	@$(BIN)/ruff format --check . && $(BIN)/ruff check .
+
+types: $(VENV)/.dev
+	@$(BIN)/basedpyright
+
+layers: $(VENV)/.dev
+	@$(BIN)/lint-imports
+
+unit: $(VENV)/.dev ## All tests
+	@$(BIN)/python -m pytest
+
+format: $(VENV)/.dev ## Format the code
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+proto: $(VENV)/.dev ## Make the gRPC code again from proto/
+	@$(BIN)/python scripts/make_proto.py
+
+proto-check: $(VENV)/.dev
+	@$(BIN)/python scripts/make_proto.py --check
+
+LOCK = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
+lock: $(VENV)/.bootstrap ## Resolve the dependencies again
+	@$(LOCK) requirements-bootstrap.in -o requirements-bootstrap.lock
+	@$(LOCK) pyproject.toml requirements-build.in -o requirements.lock
+	@$(LOCK) --extra dev pyproject.toml requirements-build.in -c requirements.lock -o requirements-dev.lock
+
+bench-engine: $(VENV)/.dev ## Figures of engine, gateway and direct mode, written to benchmarks/results/
+	@$(BIN)/python -m benchmarks.engine
+
+clean: ## Remove what was installed and cached here
+	rm -rf $(VENV) .pytest_cache .ruff_cache .import_linter_cache

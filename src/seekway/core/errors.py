@@ -1,0 +1,217 @@
+"""One error tree; every failure a client can see is one of these.
+
+::
+
+    SeekwayError
+    ├── RequestError                      the client can mend it
+    │   ├── MalformedBody           400   invalid_json
+    │   ├── InvalidRequest          400   invalid_request_error
+    │   ├── UnsupportedParameter    400   unsupported_parameter
+    │   ├── ContextLengthExceeded   400   context_length_exceeded
+    │   ├── AuthenticationFailed    401   invalid_api_key
+    │   ├── InsufficientBalance     402   insufficient_balance
+    │   ├── NotFound                404   not_found
+    │   ├── ModelNotFound           404   model_not_found
+    │   ├── MethodNotAllowed        405   method_not_allowed
+    │   ├── RequestTimeout          408   request_timeout
+    │   ├── BodyTooLarge            413   body_too_large
+    │   ├── InvalidParameter        422   invalid_parameter
+    │   ├── RateLimited             429   rate_limit_exceeded
+    │   └── Cancelled               499   cancelled
+    ├── ServerError                       ours to mend
+    │   ├── InternalError           500   internal_error
+    │   ├── EngineCrashed           500   engine_crashed
+    │   ├── BackendProtocolError    502   bad_backend_answer
+    │   ├── StreamInterrupted       502   stream_interrupted
+    │   ├── BackendUnavailable      503   backend_unavailable
+    │   ├── Overloaded              503   overloaded
+    │   ├── InsufficientMemory      503   insufficient_memory
+    │   └── DeadlineExceeded        504   deadline_exceeded
+    └── OperatorError                     the operator can mend it; never sent to a client
+        ├── ConfigError                   config_error
+        ├── ModelFileError                model_file_error
+        ├── DownloadError                 download_failed
+        └── StartupError                  startup_failed
+
+``status`` is the HTTP status, ``type`` and ``code`` are what the OpenAI-style envelope carries, and ``code`` is stable:
+clients may branch on it, and it is what crosses gRPC and the worker's pipe.
+DeepSeek's documented statuses are in its API reference under "Error Codes" (400, 401, 402, 422, 429, 500, 503).
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class SeekwayError(Exception):
+    """Base of all errors; ``message`` is one plain sentence that says what to do."""
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "internal_error"
+    type: ClassVar[str] = "server_error"
+
+    def __init__(self, message: str, *, param: str | None = None, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+        self.retry_after_s = retry_after_s
+
+
+class RequestError(SeekwayError):
+    status = 400
+    code = "invalid_request_error"
+    type = "invalid_request_error"
+
+
+class MalformedBody(RequestError):
+    code = "invalid_json"
+
+
+class InvalidRequest(RequestError):
+    code = "invalid_request_error"
+
+
+class UnsupportedParameter(RequestError):
+    code = "unsupported_parameter"
+
+
+class ContextLengthExceeded(RequestError):
+    code = "context_length_exceeded"
+
+
+class AuthenticationFailed(RequestError):
+    status = 401
+    code = "invalid_api_key"
+    type = "authentication_error"
+
+
+class InsufficientBalance(RequestError):
+    status = 402
+    code = "insufficient_balance"
+    type = "insufficient_balance_error"
+
+
+class NotFound(RequestError):
+    status = 404
+    code = "not_found"
+
+
+class ModelNotFound(RequestError):
+    status = 404
+    code = "model_not_found"
+
+
+class MethodNotAllowed(RequestError):
+    status = 405
+    code = "method_not_allowed"
+
+
+class RequestTimeout(RequestError):
+    status = 408
+    code = "request_timeout"
+
+
+class BodyTooLarge(RequestError):
+    status = 413
+    code = "body_too_large"
+
+
+class InvalidParameter(RequestError):
+    status = 422
+    code = "invalid_parameter"
+
+
+class RateLimited(RequestError):
+    status = 429
+    code = "rate_limit_exceeded"
+    type = "rate_limit_error"
+
+
+class Cancelled(RequestError):
+    """The caller went away; 499 is nginx's word for it and is logged, never read."""
+
+    status = 499
+    code = "cancelled"
+
+
+class ServerError(SeekwayError):
+    pass
+
+
+class InternalError(ServerError):
+    pass
+
+
+class EngineCrashed(ServerError):
+    code = "engine_crashed"
+
+
+class BackendProtocolError(ServerError):
+    status = 502
+    code = "bad_backend_answer"
+
+
+class StreamInterrupted(ServerError):
+    status = 502
+    code = "stream_interrupted"
+
+
+class BackendUnavailable(ServerError):
+    status = 503
+    code = "backend_unavailable"
+
+
+class Overloaded(ServerError):
+    status = 503
+    code = "overloaded"
+
+
+class InsufficientMemory(ServerError):
+    status = 503
+    code = "insufficient_memory"
+
+
+class DeadlineExceeded(ServerError):
+    status = 504
+    code = "deadline_exceeded"
+
+
+class OperatorError(SeekwayError):
+    type = "operator_error"
+
+
+class ConfigError(OperatorError):
+    code = "config_error"
+
+
+class ModelFileError(OperatorError):
+    code = "model_file_error"
+
+
+class DownloadError(OperatorError):
+    code = "download_failed"
+
+
+class StartupError(OperatorError):
+    code = "startup_failed"
+
+
+def _concrete(root: type[SeekwayError]) -> dict[str, type[SeekwayError]]:
+    found: dict[str, type[SeekwayError]] = {}
+    pending: list[type[SeekwayError]] = [root]
+    while pending:
+        error = pending.pop()
+        subclasses = error.__subclasses__()
+        if not subclasses:
+            found[error.code] = error
+        pending.extend(subclasses)
+    return found
+
+
+ERRORS: dict[str, type[SeekwayError]] = _concrete(SeekwayError)
+"""Every concrete error by its stable code."""
+
+
+def error_from_code(code: str, message: str, *, param: str | None = None) -> SeekwayError:
+    """Make the error that ``code`` names; an unknown code becomes :class:`InternalError`."""
+    return ERRORS.get(code, InternalError)(message, param=param)

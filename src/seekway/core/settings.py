@@ -1,0 +1,254 @@
+"""The settings of one process: read once from one TOML file and the environment, typed, frozen.
+
+Each field's description stands in its ``Meta``; ``docs/reference/settings.md`` is made from them.
+The environment overrides the file: ``SEEKWAY_GATEWAY__PORT=9000`` sets ``[gateway] port``.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, cast
+
+import msgspec
+from msgspec import Meta
+
+from seekway.core.errors import ConfigError
+
+_PREFIX = "SEEKWAY_"
+Port = Annotated[int, Meta(ge=0, le=65535)]
+
+
+class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    host: Annotated[str, Meta(description="Address to listen on; anything but loopback needs `api_key_file`.")] = (
+        "127.0.0.1"
+    )
+    port: Annotated[Port, Meta(description="HTTP port; 0 takes a free one.")] = 8000
+    api_key_file: Annotated[
+        str | None,
+        Meta(
+            description="File with one API key a line; when set, every model route needs one of them as a Bearer token."
+        ),
+    ] = None
+    max_body_bytes: Annotated[int, Meta(ge=1024, description="Largest request body; a larger one is answered 413.")] = (
+        16 * 1024 * 1024
+    )
+    request_timeout_s: Annotated[
+        float, Meta(gt=0, description="Longest time a request may take from first byte to last.")
+    ] = 600.0
+    keep_alive_interval_s: Annotated[
+        float,
+        Meta(
+            gt=0,
+            description="Silence after which a waiting client gets a keep-alive (a comment on a stream, a blank line otherwise).",
+        ),
+    ] = 10.0
+    drain_timeout_s: Annotated[
+        float, Meta(ge=0, description="How long running requests may finish after SIGTERM or Ctrl-C.")
+    ] = 20.0
+
+
+class ModelServiceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    host: Annotated[
+        str,
+        Meta(
+            description="Address the gRPC model service listens on; it has no authentication yet, so only loopback is allowed."
+        ),
+    ] = "127.0.0.1"
+    port: Annotated[Port, Meta(description="gRPC port; 0 takes a free one.")] = 50051
+    enabled: Annotated[bool, Meta(description="False: the gateway uses only `backends`, no local model is loaded.")] = (
+        True
+    )
+    max_message_bytes: Annotated[int, Meta(ge=1024, description="Largest gRPC message.")] = 32 * 1024 * 1024
+
+
+class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    kind: Annotated[
+        Literal["auto", "openvino", "llamacpp"],
+        Meta(
+            description="Engine of local models; `auto` takes OpenVINO for Qwen2 and Llama, llama.cpp for every other architecture."
+        ),
+    ] = "auto"
+    context_length: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="Most tokens of one sequence, prompt and output together; 0 is the model's own, at most 8192.",
+        ),
+    ] = 0
+    threads: Annotated[int, Meta(ge=0, description="Inference threads; 0 is one a core.")] = 0
+    max_running: Annotated[int, Meta(ge=1, description="Sequences batched at once.")] = 32
+    max_queued: Annotated[
+        int, Meta(ge=0, description="Sequences that may wait; one more is answered 503 with Retry-After.")
+    ] = 256
+    kv_cache: Annotated[Literal["int8", "f16"], Meta(description="Precision of the KV cache.")] = "int8"
+    kv_cache_mib: Annotated[int, Meta(ge=16, description="Bound of the KV cache in MiB.")] = 512
+    prefix_cache: Annotated[bool, Meta(description="Reuse the KV cache of a common prompt prefix.")] = True
+    flash_attention: Annotated[bool, Meta(description="Flash attention, where the engine has the choice.")] = True
+
+
+class ModelSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    name: Annotated[str, Meta(min_length=1, description="Name that clients ask for.")]
+    path: Annotated[str | None, Meta(description="GGUF file; unset: the model pulled under this name.")] = None
+    engine: Annotated[
+        Literal["auto", "openvino", "llamacpp"] | None, Meta(description="Overrides `engine.kind` for this model.")
+    ] = None
+    context_length: Annotated[
+        Annotated[int, Meta(ge=0)] | None, Meta(description="Overrides `engine.context_length` for this model.")
+    ] = None
+    max_running: Annotated[
+        Annotated[int, Meta(ge=1)] | None, Meta(description="Overrides `engine.max_running` for this model.")
+    ] = None
+
+
+class BackendSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    name: Annotated[str, Meta(min_length=1, description="Name in logs and metrics.")]
+    base_url: Annotated[
+        str, Meta(description="Address up to and without `/chat/completions`, e.g. `https://api.deepseek.com`.")
+    ]
+    models: Annotated[
+        tuple[str, ...], Meta(description="Models to serve from it; empty: whatever its `/models` lists.")
+    ] = ()
+    api_key_env: Annotated[str | None, Meta(description="Environment variable that holds the key.")] = None
+    api_key_file: Annotated[str | None, Meta(description="File that holds the key.")] = None
+    kind: Annotated[
+        Literal["openai", "deepseek"],
+        Meta(
+            description="`deepseek` knows its beta address and extra fields; `openai` is any other compatible server."
+        ),
+    ] = "openai"
+    connect_timeout_s: Annotated[float, Meta(gt=0, description="Longest time to connect.")] = 5.0
+    idle_timeout_s: Annotated[float, Meta(gt=0, description="Longest silence before the backend counts as dead.")] = (
+        120.0
+    )
+    max_connections: Annotated[int, Meta(ge=1, description="Most connections at once.")] = 256
+
+
+class CatalogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    directory: Annotated[str, Meta(description="Where pulled models lie.")] = "~/.local/share/seekway/models"
+    hub: Annotated[Literal["huggingface", "modelscope"], Meta(description="Hub that `models pull` asks.")] = (
+        "huggingface"
+    )
+    mirror: Annotated[str | None, Meta(description="Base address to use instead of the hub's own.")] = None
+
+
+class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    level: Annotated[Literal["debug", "info", "warning", "error"], Meta(description="Least level logged.")] = "info"
+    format: Annotated[
+        Literal["auto", "console", "json"], Meta(description="`auto` is colour on a terminal, JSON elsewhere.")
+    ] = "auto"
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    gateway: Annotated[GatewaySettings, Meta(description="The HTTP gateway.")] = GatewaySettings()
+    model_service: Annotated[ModelServiceSettings, Meta(description="The gRPC model service.")] = ModelServiceSettings()
+    engine: Annotated[EngineSettings, Meta(description="Defaults of local engines.")] = EngineSettings()
+    catalog: Annotated[CatalogSettings, Meta(description="Where models come from and lie.")] = CatalogSettings()
+    log: Annotated[LogSettings, Meta(description="Logs.")] = LogSettings()
+    models: Annotated[
+        tuple[ModelSettings, ...], Meta(description="Local models; empty: the demo model and the embedding model.")
+    ] = ()
+    backends: Annotated[tuple[BackendSettings, ...], Meta(description="Other OpenAI-compatible servers.")] = ()
+    aliases: Annotated[
+        dict[str, str],
+        Meta(description="Other names for models; DeepSeek's names point at the default model unless set."),
+    ] = {}
+    default_model: Annotated[
+        str | None,
+        Meta(description="Model that the aliases of DeepSeek's names point at; unset: the first chat model."),
+    ] = None
+
+
+def load_settings(path: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+    """Read ``path`` (or ``SEEKWAY_CONFIG``, or ``seekway.toml`` here if it exists), apply the environment, check.
+
+    Raises ``ConfigError`` with the file, the field and what to do.
+    """
+    env = os.environ if environ is None else environ  # noqa: TID251 - the one place that reads it
+    chosen = path or (Path(env["SEEKWAY_CONFIG"]) if env.get("SEEKWAY_CONFIG") else None)
+    if chosen is None and Path("seekway.toml").is_file():
+        chosen = Path("seekway.toml")
+    data = _read(chosen) if chosen else {}
+    for key, value in env.items():
+        if key.startswith(_PREFIX) and "__" in key:
+            _override(data, key.removeprefix(_PREFIX).lower().split("__"), value)
+    try:
+        settings = msgspec.convert(data, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{chosen or 'environment'}: {error}.") from error
+    _check(settings)
+    return settings
+
+
+def read_secret(env_name: str | None, file: str | None, environ: Mapping[str, str] | None = None) -> str | None:
+    """The key from an environment variable or a file; None when neither is named, ``ConfigError`` when the named one is empty."""
+    env = os.environ if environ is None else environ  # noqa: TID251 - secrets are settings too
+    if env_name is not None:
+        value = env.get(env_name, "").strip()
+        if not value:
+            raise ConfigError(f"The environment variable {env_name} is empty; set it to the API key.", param=env_name)
+        return value
+    if file is not None:
+        try:
+            value = Path(file).expanduser().read_text("utf-8").strip()
+        except OSError as error:
+            raise ConfigError(f"The key file {file} cannot be read: {error.strerror}.", param=file) from error
+        if not value:
+            raise ConfigError(f"The key file {file} is empty.", param=file)
+        return value
+    return None
+
+
+def is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}.") from error
+
+
+def _override(data: dict[str, Any], keys: list[str], value: str) -> None:
+    for key in keys[:-1]:
+        inner = data.setdefault(key, {})
+        if not isinstance(inner, dict):
+            raise ConfigError(f"The environment sets {'.'.join(keys)}, but {key} is not a table.")
+        data = cast("dict[str, Any]", inner)
+    data[keys[-1]] = value
+
+
+def _check(settings: Settings) -> None:
+    if not is_loopback(settings.gateway.host) and settings.gateway.api_key_file is None:
+        raise ConfigError(
+            f"gateway.host {settings.gateway.host} is reachable from outside this machine; set gateway.api_key_file, or use 127.0.0.1.",
+            param="gateway.host",
+        )
+    if not is_loopback(settings.model_service.host):
+        raise ConfigError(
+            f"model_service.host {settings.model_service.host} is reachable from outside this machine and has no authentication; use 127.0.0.1.",
+            param="model_service.host",
+        )
+    for group, names in (
+        ("models", [m.name for m in settings.models]),
+        ("backends", [b.name for b in settings.backends]),
+    ):
+        for name in names:
+            if names.count(name) > 1:
+                raise ConfigError(f"{group}: the name {name!r} stands twice.", param=group)
+    for backend in settings.backends:
+        if not backend.base_url.startswith(("http://", "https://")):
+            raise ConfigError(
+                f"backends: {backend.name}: base_url must begin with http:// or https://.", param="base_url"
+            )
