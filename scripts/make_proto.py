@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import tempfile
 from importlib import resources
 from pathlib import Path
-
-from grpc_tools import protoc
 
 ROOT = Path(__file__).resolve().parent.parent
 PROTO = ROOT / "proto" / "seekway" / "v1" / "model_service.proto"
@@ -18,7 +17,8 @@ FILES = ("model_service_pb2.py", "model_service_pb2.pyi", "model_service_pb2_grp
 def generate(into: Path) -> None:
     include = resources.files("grpc_tools") / "_proto"
     outputs = [f"--{kind}={into}" for kind in ("python_out", "pyi_out", "grpc_python_out")]
-    if protoc.main(["protoc", f"-I{PROTO.parent}", f"-I{include}", *outputs, str(PROTO)]) != 0:
+    command = [sys.executable, "-m", "grpc_tools.protoc", f"-I{PROTO.parent}", f"-I{include}", *outputs, str(PROTO)]
+    if subprocess.run(command, check=False).returncode != 0:
         sys.exit("make_proto: protoc refused the file, see above")
     stub = into / "model_service_pb2_grpc.py"
     absolute = "from seekway.model_service.contract import model_service_pb2 as"
