@@ -1,0 +1,93 @@
+"""``seekway up``: model service and gateway as supervised processes of this one."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Sequence
+
+from structlog.typing import FilteringBoundLogger
+
+from seekway.app.status import Progress
+from seekway.app.supervisor import Child
+from seekway.core.settings import Settings
+
+CommandMaker = Callable[[str, Sequence[str]], Sequence[str]]
+"""Given a seekway command and its arguments, the argument list that starts it."""
+
+
+class Up:
+    """The processes of one ``seekway up``. ``config`` are the arguments that make the children read the same settings."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        command: CommandMaker,
+        config: Sequence[str],
+        on_progress: Callable[[str, Progress], None],
+        log: FilteringBoundLogger,
+    ) -> None:
+        self._settings = settings
+        self._command = command
+        self._config = config
+        self._log = log
+        self._children: list[Child] = []
+        self._on_progress = on_progress
+        self.gateway_address = ""
+        self.model_service_address = ""
+
+    async def run(self, on_ready: Callable[[Up], None], on_drain: Callable[[], None]) -> None:
+        """Serve until SIGINT or SIGTERM, then drain: the gateway first, so that no request is accepted that nothing can answer.
+
+        A second signal kills. Raises what a child said when its first start fails.
+        """
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for sig in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(sig, self._on_signal, stop)
+        try:
+            async with asyncio.TaskGroup() as group:
+                try:
+                    started = group.create_task(self._start(group))
+                    stopped = group.create_task(stop.wait())
+                    await asyncio.wait({started, stopped}, return_when=asyncio.FIRST_COMPLETED)
+                    if started.done():
+                        started.result()
+                        on_ready(self)
+                        await stopped
+                    else:
+                        started.cancel()
+                    on_drain()
+                finally:
+                    stop.set()
+                    for child in reversed(self._children):
+                        await child.stop(self._settings.gateway.drain_timeout_s)
+        except ExceptionGroup as group_error:
+            raise group_error.exceptions[0] from None
+
+    async def _start(self, group: asyncio.TaskGroup) -> None:
+        config = [*self._config]
+        if self._settings.model_service.enabled:
+            service = self._add(group, "model-server", config, self._settings.model_service.port)
+            self.model_service_address = await service.listening()
+            config = [*config, "--model-service", self.model_service_address]
+        gateway = self._add(group, "gateway", config, self._settings.gateway.port)
+        self.gateway_address = await gateway.listening()
+        for child in self._children:
+            await child.ready()
+
+    def _add(self, group: asyncio.TaskGroup, name: str, config: Sequence[str], port: int) -> Child:
+        def argv(address: str | None) -> Sequence[str]:
+            chosen = address.rpartition(":")[2] if address else str(port)
+            return self._command(name, [*config, "--port", chosen])
+
+        child = Child(name, argv, self._on_progress, self._log)
+        self._children.append(child)
+        group.create_task(child.run())
+        return child
+
+    def _on_signal(self, stop: asyncio.Event) -> None:
+        if stop.is_set():
+            for child in self._children:
+                child.kill()
+        stop.set()
