@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint types layers unit format lock proto proto-check bench-engine clean
+.PHONY: help run test check lint types layers unit format lock proto proto-check reference reference-check bench-engine clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -35,7 +35,7 @@ run: $(VENV)/.runtime ## Install what is missing and serve on 127.0.0.1:8000
 
 test: check unit ## Everything CI checks
 
-check: lint types layers proto-check ## Static checks only
+check: lint types layers proto-check reference-check ## Static checks only
 
 lint: $(VENV)/.dev
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check .
@@ -54,6 +54,12 @@ format: $(VENV)/.dev ## Format the code
 
 proto: $(VENV)/.dev ## Make the gRPC code again from proto/
 	@$(BIN)/python scripts/make_proto.py
+
+reference: $(VENV)/.dev ## Make docs/reference/ again from the code
+	@$(BIN)/python scripts/make_reference.py
+
+reference-check: $(VENV)/.dev
+	@$(BIN)/python scripts/make_reference.py --check
 
 proto-check: $(VENV)/.dev
 	@$(BIN)/python scripts/make_proto.py --check
