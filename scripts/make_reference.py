@@ -90,9 +90,8 @@ def errors_page() -> str:
         "| code | HTTP status | type |",
         "|---|---|---|",
     ]
-    for error in sorted(ERRORS.values(), key=lambda e: (e.status, e.code)):
-        if error.type != "operator_error":
-            lines.append(f"| `{error.code}` | {error.status} | `{error.type}` |")
+    shown = sorted((e for e in ERRORS.values() if e.type != "operator_error"), key=lambda e: (e.status, e.code))
+    lines += [f"| `{error.code}` | {error.status} | `{error.type}` |" for error in shown]
     return "\n".join(lines) + "\n"
 
 

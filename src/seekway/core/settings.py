@@ -19,6 +19,8 @@ from msgspec import Meta
 from seekway.core.errors import ConfigError
 
 _PREFIX = "SEEKWAY_"
+DEEPSEEK_KEY = "DEEPSEEK_API_KEY"
+DEEPSEEK_URL = "https://api.deepseek.com"
 Port = Annotated[int, Meta(ge=0, le=65535)]
 
 
@@ -179,6 +181,7 @@ def load_settings(path: Path | None = None, environ: Mapping[str, str] | None = 
         settings = msgspec.convert(data, Settings, strict=False)
     except msgspec.ValidationError as error:
         raise ConfigError(f"{chosen or 'environment'}: {error}.") from error
+    settings = _with_deepseek(settings, env)
     _check(settings)
     return settings
 
@@ -218,6 +221,14 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} cannot be read: {error.strerror}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not valid TOML: {error}.") from error
+
+
+def _with_deepseek(settings: Settings, env: Mapping[str, str]) -> Settings:
+    """``DEEPSEEK_API_KEY`` alone is enough to use DeepSeek's cloud; a backend of that kind in the file is left as it is."""
+    if not env.get(DEEPSEEK_KEY, "").strip() or any(backend.kind == "deepseek" for backend in settings.backends):
+        return settings
+    cloud = BackendSettings(name="deepseek", base_url=DEEPSEEK_URL, kind="deepseek", api_key_env=DEEPSEEK_KEY)
+    return msgspec.structs.replace(settings, backends=(*settings.backends, cloud))
 
 
 def _override(data: dict[str, Any], keys: list[str], value: str) -> None:
