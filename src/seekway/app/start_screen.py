@@ -1,0 +1,91 @@
+"""What ``seekway up`` shows: a bar a process while it starts, then where to go from here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as RichProgress
+from rich.text import Text
+
+from seekway.app.status import Progress
+
+_CURL = """\
+  curl -N http://{address}/v1/chat/completions -H 'Content-Type: application/json' \\
+    -d '{{"model": "{model}", "stream": true, "messages": [{{"role": "user", "content": "What is the capital of France?"}}]}}'"""
+
+
+class StartScreen:
+    """Progress of starting, on standard error; a line a step where there is no terminal."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._tasks: dict[str, TaskID] = {}
+        self._last_step: dict[str, str] = {}
+        self._bars = RichProgress(
+            TextColumn("{task.description:<14}"),
+            BarColumn(bar_width=30),
+            TextColumn("{task.fields[step]}"),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        self._bars.stop()
+
+    def update(self, process: str, progress: Progress) -> None:
+        if process not in self._tasks:
+            self._tasks[process] = self._bars.add_task(process, total=1.0, step="")
+        self._bars.update(self._tasks[process], completed=progress.fraction, step=progress.step)
+        if not self._console.is_terminal and self._last_step.get(process) != progress.step:
+            self._console.print(f"seekway: {process}: {progress.step}", highlight=False)
+        self._last_step[process] = progress.step
+
+
+def print_welcome(
+    console: Console,
+    *,
+    gateway: str,
+    model_service: str,
+    model: str,
+    models: Sequence[str],
+    seconds: float,
+    program: str,
+    demo: bool,
+) -> None:
+    """The address, a command to try, and the way from the demo model to a real DeepSeek."""
+    console.print(
+        Text.assemble(("Seekway is ready", "bold green"), f" after {seconds:.1f} s on ", (f"http://{gateway}", "bold"))
+    )
+    rows = [("models", ", ".join(models) or "none"), ("API", f"http://{gateway}/docs")]
+    if model_service:
+        rows.insert(1, ("gRPC", model_service))
+    for name, value in rows:
+        console.print(Text.assemble((f"  {name:<8}", "dim"), value))
+    console.print("\nTry it, here or from any OpenAI client:", highlight=False)
+    console.print(Text(_CURL.format(address=gateway, model=model)), soft_wrap=True)
+    console.print(Text(f"  {program} chat"), soft_wrap=True)
+    if demo:
+        console.print("\nThe demo model is tiny. For a real DeepSeek, stop this and either", highlight=False)
+        console.print(
+            Text(f"  export DEEPSEEK_API_KEY=sk-...  &&  {program} up"),
+            Text("   its cloud", style="dim"),
+            soft_wrap=True,
+        )
+        pull = f"  {program} models pull deepseek-r1:1.5b  &&  {program} up --model deepseek-r1:1.5b"
+        console.print(Text(pull), Text("   on this machine", style="dim"), soft_wrap=True)
+    console.print("\nCtrl-C finishes running requests and stops.", style="dim", highlight=False)
