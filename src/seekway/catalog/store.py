@@ -156,6 +156,12 @@ def write_atomically(path: Path, data: bytes) -> None:
     sync_directory(path.parent)
 
 
+def sync_file(path: Path) -> None:
+    """Force a written file's bytes to disk."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
 def sync_directory(path: Path) -> None:
     """Make renames in a directory outlive a power cut."""
     descriptor = os.open(path, os.O_RDONLY)
