@@ -170,9 +170,7 @@ def load_settings(path: Path | None = None, environ: Mapping[str, str] | None = 
     Raises ``ConfigError`` with the file, the field and what to do.
     """
     env = os.environ if environ is None else environ  # noqa: TID251 - the one place that reads it
-    chosen = path or (Path(env["SEEKWAY_CONFIG"]) if env.get("SEEKWAY_CONFIG") else None)
-    if chosen is None and Path("seekway.toml").is_file():
-        chosen = Path("seekway.toml")
+    chosen = find_config(path, env)
     data = _read(chosen) if chosen else {}
     for key, value in env.items():
         if key.startswith(_PREFIX) and "__" in key:
@@ -184,6 +182,28 @@ def load_settings(path: Path | None = None, environ: Mapping[str, str] | None = 
     settings = _with_deepseek(settings, env)
     _check(settings)
     return settings
+
+
+def find_config(path: Path | None = None, environ: Mapping[str, str] | None = None) -> Path | None:
+    """The file that ``load_settings`` reads: ``path``, else ``SEEKWAY_CONFIG``, else ``seekway.toml`` here if it exists."""
+    env = os.environ if environ is None else environ  # noqa: TID251 - settings are read here
+    if path is not None:
+        return path
+    if env.get("SEEKWAY_CONFIG"):
+        return Path(env["SEEKWAY_CONFIG"])
+    here = Path("seekway.toml")
+    return here if here.is_file() else None
+
+
+def hub_token(hub: Literal["huggingface", "modelscope"], environ: Mapping[str, str] | None = None) -> str | None:
+    """The hub's access token, from ``HF_TOKEN`` or ``MODELSCOPE_API_TOKEN``; None where it is not set: public models need none."""
+    env = os.environ if environ is None else environ  # noqa: TID251 - secrets are settings too
+    return env.get("HF_TOKEN" if hub == "huggingface" else "MODELSCOPE_API_TOKEN", "").strip() or None
+
+
+def has_deepseek_key(environ: Mapping[str, str] | None = None) -> bool:
+    env = os.environ if environ is None else environ  # noqa: TID251 - secrets are settings too
+    return bool(env.get(DEEPSEEK_KEY, "").strip())
 
 
 def read_secret(env_name: str | None, file: str | None, environ: Mapping[str, str] | None = None) -> str | None:
@@ -225,7 +245,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _with_deepseek(settings: Settings, env: Mapping[str, str]) -> Settings:
     """``DEEPSEEK_API_KEY`` alone is enough to use DeepSeek's cloud; a backend of that kind in the file is left as it is."""
-    if not env.get(DEEPSEEK_KEY, "").strip() or any(backend.kind == "deepseek" for backend in settings.backends):
+    if not has_deepseek_key(env) or any(backend.kind == "deepseek" for backend in settings.backends):
         return settings
     cloud = BackendSettings(name="deepseek", base_url=DEEPSEEK_URL, kind="deepseek", api_key_env=DEEPSEEK_KEY)
     return msgspec.structs.replace(settings, backends=(*settings.backends, cloud))

@@ -1,0 +1,102 @@
+"""``seekway config``: what the settings are and where they are wrong."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any, cast
+
+import click
+import msgspec
+
+from seekway.app.cli import CommandLine, pass_command_line
+from seekway.app.config_lines import line_of_mistake
+from seekway.core.errors import ConfigError
+from seekway.core.settings import Settings, find_config
+
+_USER_INFO = re.compile(r"(?<=://)[^/@\s]+@")
+
+
+@click.group()
+def config() -> None:
+    """Look at the settings.
+
+    \b
+    Example:
+      seekway config check
+    """
+
+
+@config.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@pass_command_line
+def check(command_line: CommandLine, as_json: bool) -> None:
+    """Check the settings and print what is in force: file, environment and defaults together.
+
+    A mistake is named with file, line and field. Keys are never printed: settings name the variable or file that holds one.
+
+    \b
+    Examples:
+      seekway config check
+      seekway --config other.toml config check
+      SEEKWAY_GATEWAY__PORT=9000 seekway config check
+    """
+    path = find_config(command_line.config)
+    try:
+        settings = command_line.settings
+    except ConfigError as error:
+        text = path.read_text("utf-8", "replace") if path and path.is_file() else ""
+        line = line_of_mistake(error.message, text)
+        raise ConfigError(_with_line(error.message, str(path), line)) from None
+    shown = masked(settings)
+    if as_json:
+        click.echo(json.dumps(shown, indent=2, ensure_ascii=False))
+        return
+    click.echo(f"# {path or 'no settings file: defaults and environment'}")
+    for line in toml_lines(shown):
+        click.echo(line)
+
+
+def masked(settings: Settings) -> dict[str, Any]:
+    """The settings as plain data, with user names and passwords in addresses hidden."""
+    return cast("dict[str, Any]", _mask(msgspec.to_builtins(settings)))
+
+
+def toml_lines(data: dict[str, Any]) -> Iterator[str]:
+    """The settings as TOML; what is unset stands as a comment, since TOML has no null."""
+    tables: list[tuple[str, object]] = []
+    for key, value in data.items():
+        if isinstance(value, dict) or _is_list_of_tables(value):
+            tables.append((key, cast("object", value)))
+        else:
+            yield _toml_line(key, value)
+    for key, value in tables:
+        many = isinstance(value, list)
+        for table in cast("Iterable[dict[str, Any]]", value if many else [value]):
+            yield ""
+            yield f"[[{key}]]" if many else f"[{key}]"
+            yield from (_toml_line(name, inner) for name, inner in table.items())
+
+
+def _toml_line(key: str, value: object) -> str:
+    name = key if re.fullmatch(r"[\w-]+", key) else json.dumps(key, ensure_ascii=False)
+    return f"# {name} is not set" if value is None else f"{name} = {json.dumps(value, ensure_ascii=False)}"
+
+
+def _is_list_of_tables(value: object) -> bool:
+    return isinstance(value, list) and any(isinstance(item, dict) for item in cast("list[object]", value))
+
+
+def _with_line(message: str, path: str, line: int | None) -> str:
+    return message if line is None else message.replace(path, f"{path}, line {line}", 1)
+
+
+def _mask(value: object) -> object:
+    if isinstance(value, str):
+        return _USER_INFO.sub("***@", value)
+    if isinstance(value, dict):
+        return {key: _mask(inner) for key, inner in cast("dict[str, object]", value).items()}
+    if isinstance(value, list | tuple):
+        return [_mask(inner) for inner in cast("Iterable[object]", value)]
+    return value

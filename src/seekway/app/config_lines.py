@@ -1,0 +1,43 @@
+"""Where in a TOML file a setting stands, so that a mistake can be pointed at."""
+
+from __future__ import annotations
+
+import re
+
+_TABLE = re.compile(r"^\s*(\[{1,2})\s*([\w.\"' -]+?)\s*\]{1,2}\s*(#.*)?$")
+_PLACE = re.compile(r"at `\$([^`]*)`")
+_UNKNOWN = re.compile(r"unknown field `([^`]+)`")
+_STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]|\[\.\.\.\]")
+
+
+def line_of_mistake(message: str, text: str) -> int | None:
+    """The line, from 1, that msgspec's ``message`` about ``text`` is about; None where it cannot be told.
+
+    msgspec names a place as ``$.gateway.port`` or ``$.models[...].path``, and an unknown field apart from its place.
+    """
+    place = _PLACE.search(message)
+    keys = [match[1] for match in _STEP.finditer(place[1]) if match[1]] if place else []
+    unknown = _UNKNOWN.search(message)
+    if unknown:
+        keys.append(unknown[1])
+    return line_of(keys, text) if keys else None
+
+
+def line_of(keys: list[str], text: str) -> int | None:
+    """The line on which ``keys``, outermost first, is set, or else the line of its table's heading."""
+    heading: int | None = None
+    table: list[str] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        match = _TABLE.match(line)
+        if match:
+            table = [part.strip().strip("\"'") for part in match[2].split(".")]
+            if table == keys:
+                return number
+            if heading is None and table == keys[: len(table)]:
+                heading = number
+            continue
+        name, equals, _ = line.partition("=")
+        path = [*table, *(part.strip().strip("\"'") for part in name.split("."))]
+        if equals and path == keys[: len(path)]:
+            return number
+    return heading
