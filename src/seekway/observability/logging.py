@@ -79,7 +79,9 @@ def log_access(log: FilteringBoundLogger, record: RequestRecord) -> None:
         }
     if record.error:
         fields["error_type"] = record.error
-    log.info("request", **fields)
+    # Probes and scrapes come every few seconds and say nothing while they succeed.
+    routine = record.status < 400 and record.route.startswith(("/health", "/metrics"))
+    (log.debug if routine else log.info)("request", **fields)
 
 
 def _masked(value: object) -> object:

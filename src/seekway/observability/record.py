@@ -15,6 +15,9 @@ class RequestRecord:
     request_id: str
     method: str = ""
     path: str = ""
+    """As asked for, without the query."""
+    route: str = ""
+    """The route's template, such as ``/v1/models/{model_id}``; ``unmatched`` where there is none."""
     operation: str = ""
     """``chat``, ``text_completion``, ``embeddings`` or ``rerank``; empty on other routes."""
     model: str = ""

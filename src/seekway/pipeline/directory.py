@@ -32,10 +32,11 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where a request goes: the member and what it said of the model."""
+    """Where a request goes: the member, what it said of the model, and the name it knows the model by (``id`` or ``id@version``)."""
 
     member: Member
     model: ModelInfo
+    name: str
 
     @property
     def can_think(self) -> bool:
@@ -79,7 +80,7 @@ class BackendDirectory:
         *,
         interval_s: float = 5.0,
         timeout_s: float = 2.0,
-        least_age_s: float = 1.0,
+        least_age_s: float = 0.2,
     ) -> None:
         self._known = [_Known(member) for member in members]
         self._interval_s = interval_s
@@ -87,10 +88,11 @@ class BackendDirectory:
         self._least_age_s = least_age_s
 
     async def watch(self) -> None:
-        """Ask all members every ``interval_s``, until cancelled."""
+        """Ask all members every ``interval_s``, until cancelled; more often while one is away or loading, so that it serves at once when it can."""
         while True:
             await self.refresh()
-            await asyncio.sleep(self._interval_s)
+            settled = all(not k.away and all(m.state == "ready" for m in k.models) for k in self._known)
+            await asyncio.sleep(self._interval_s if settled else self._least_age_s)
 
     async def refresh(self, timeout_s: float | None = None) -> None:
         """Ask all members at once and wait at most ``timeout_s`` for each; a failure is kept, not raised."""
@@ -121,11 +123,11 @@ class BackendDirectory:
         best: Route | None = None
         for known in sorted(self._known, key=lambda k: k.away):
             for model in known.models:
-                if model.id != name:
+                if name not in (model.id, f"{model.id}@{model.version}"):
                     continue
                 if model.state == "ready":
-                    return Route(known.member, model)
-                best = best or Route(known.member, model)
+                    return Route(known.member, model, name)
+                best = best or Route(known.member, model, name)
         return best
 
     def first(self, capability: Capability, kind: BackendKind | None = None) -> str | None:

@@ -32,14 +32,15 @@ class ModelNames:
         name = self._aliases.get(name, name)
         if name not in DEEPSEEK_NAMES or self._routes.find(name) is not None:
             return await self._routes.route(name)
-        if (meant := self._default()) is None:
+        if (meant := self.default()) is None:
             await self._routes.refresh()
-            meant = name if self._routes.find(name) is not None else self._default()
+            meant = name if self._routes.find(name) is not None else self.default()
         return await self._routes.route(meant or name)
 
     def thinking(self, name: str) -> bool | None:
         """Whether asking by ``name`` turns thinking on (True) or off (False)."""
         return DEEPSEEK_NAMES.get(self._aliases.get(name, name))
 
-    def _default(self) -> str | None:
+    def default(self) -> str | None:
+        """The model that DeepSeek's names mean now; None before a chat model is known."""
         return self._default_model or self._routes.first("chat", "deepseek") or self._routes.first("chat")

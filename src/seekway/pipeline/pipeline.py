@@ -173,7 +173,7 @@ class Pipeline:
         route = await self.names.route(name)
         exchange.take(route)
         route.require(capability)
-        return route.member.backend, route.model.id
+        return route.member.backend, route.name
 
 
 @runtime_checkable

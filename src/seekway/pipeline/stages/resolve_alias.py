@@ -27,9 +27,9 @@ class ResolveAlias:
         thinking = request.thinking
         if thinking.enabled is None and (by_name := self._names.thinking(request.model)) is not None:
             thinking = msgspec.structs.replace(thinking, enabled=by_name)
-        if route.model.id == request.model and thinking is request.thinking:
+        if route.name == request.model and thinking is request.thinking:
             return request
-        return msgspec.structs.replace(request, model=route.model.id, thinking=thinking)
+        return msgspec.structs.replace(request, model=route.name, thinking=thinking)
 
 
 def _capability(request: GenerateRequest) -> Capability:
