@@ -1,0 +1,63 @@
+"""A request's JSON body as a typed struct, with the fields the struct does not know kept aside."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from seekway.core.errors import InvalidParameter, InvalidRequest, MalformedBody, SeekwayError
+
+BodyT = TypeVar("BodyT", bound=msgspec.Struct)
+
+_BOM = b"\xef\xbb\xbf"
+_PATH = re.compile(r"^(?P<what>.*?)(?: - at `(?:key in )?\$(?P<path>[^`]*)`)?$", re.DOTALL)
+_MISSING = re.compile(r"missing required field `(?P<name>[^`]+)`")
+
+
+class BodyDecoder(Generic[BodyT]):
+    """Decodes into ``struct``; safe to share.
+
+    Raises ``MalformedBody`` (400) for what is not JSON, ``InvalidRequest`` (400) for JSON that is no object,
+    ``InvalidParameter`` (422) with the field's path for a field of the wrong type or out of bounds.
+    """
+
+    def __init__(self, struct: type[BodyT]) -> None:
+        self._known = frozenset(field.encode_name for field in msgspec.structs.fields(struct))
+        self._typed = msgspec.json.Decoder(struct)
+        self._raw = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+    def decode(self, body: bytes) -> tuple[BodyT, dict[str, Any]]:
+        body = body.removeprefix(_BOM)
+        if not body.strip():
+            raise MalformedBody("The body is empty; send a JSON object.")
+        try:
+            # Python's own decoding is the check for UTF-8 in all places, skipped fields too.
+            str(body, "utf-8")
+            fields = self._raw.decode(body)
+            decoded = self._typed.decode(body)
+            extra: dict[str, Any] = {
+                name: msgspec.json.decode(raw) for name, raw in fields.items() if name not in self._known
+            }
+        except msgspec.ValidationError as error:
+            raise _refusal(str(error)) from error
+        except UnicodeDecodeError as error:
+            raise MalformedBody(f"The body is not valid UTF-8 (byte {error.start}).") from error
+        except RecursionError as error:
+            raise MalformedBody("The body is nested too deeply.") from error
+        except msgspec.DecodeError as error:
+            raise MalformedBody(f"The body is not valid JSON: {error}.") from error
+        return decoded, extra
+
+
+def _refusal(text: str) -> SeekwayError:
+    match = _PATH.match(text)
+    what, path = (match["what"], match["path"] or "") if match else (text, "")
+    param = path.removeprefix(".")
+    if missing := _MISSING.search(what):
+        name = f"{param}.{missing['name']}" if param else missing["name"]
+        return InvalidParameter(f"{name} is missing.", param=name)
+    if not param:
+        return InvalidRequest(f"The body must be a JSON object with numbers in range: {what}.")
+    return InvalidParameter(f"{param}: {what}.", param=param)

@@ -1,0 +1,71 @@
+"""Health for load balancers and people, and the metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+import msgspec
+from prometheus_client.exposition import choose_encoder
+from starlette.requests import Request
+from starlette.responses import Response
+
+from seekway.core.types import ModelInfo
+from seekway.gateway.drain import Drain
+from seekway.observability.metrics import Metrics
+from seekway.pipeline.pipeline import Pipeline
+
+_WAIT_S = 1.0
+
+HealthStatus = Literal["ok", "loading", "unavailable", "draining"]
+
+
+class Health(msgspec.Struct, frozen=True):
+    """``model_version`` is ``id@version`` of the model that DeepSeek's names mean, or of the first model, None before any is known."""
+
+    status: HealthStatus
+    model_version: str | None
+    backends_away: dict[str, str] = {}
+
+
+class HealthRoutes:
+    def __init__(self, pipeline: Pipeline, drain: Drain, metrics: Metrics) -> None:
+        self._pipeline = pipeline
+        self._drain = drain
+        self._metrics = metrics
+
+    async def health(self, request: Request) -> Response:
+        """200 while at least one model answers, else 503; the body says which."""
+        return await self._respond()
+
+    async def ready(self, request: Request) -> Response:
+        """200 while requests are taken and at least one model answers, else 503."""
+        return await self._respond()
+
+    async def live(self, request: Request) -> Response:
+        """200 as long as the process answers at all."""
+        return Response(b'{"status":"ok"}', media_type="application/json")
+
+    async def metrics(self, request: Request) -> Response:
+        """Prometheus' text format or OpenMetrics, as asked for; engines are asked for fresh figures for at most a second."""
+        await self._pipeline.routes.refresh(_WAIT_S)
+        encode, media_type = choose_encoder(request.headers.get("accept", ""))
+        return Response(encode(self._metrics.registry), headers={"content-type": media_type})
+
+    async def _respond(self) -> Response:
+        routes = self._pipeline.routes
+        await routes.refresh(_WAIT_S)
+        models = [info for _, info in routes.served()]
+        status: HealthStatus = "draining" if self._drain.draining else _status(models)
+        first = next((info for info in models if info.id == self._pipeline.names.default()), None)
+        first = first or next(iter(models), None)
+        version = None if first is None else f"{first.id}@{first.version}"
+        body = msgspec.json.encode(Health(status, version, routes.problems()))
+        return Response(body, 200 if status == "ok" else 503, media_type="application/json")
+
+
+def _status(models: Iterable[ModelInfo]) -> HealthStatus:
+    states = {model.state for model in models}
+    if "ready" in states:
+        return "ok"
+    return "loading" if "loading" in states else "unavailable"

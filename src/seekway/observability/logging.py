@@ -1,0 +1,95 @@
+"""Structured logs on standard error: lines for people on a terminal, JSON elsewhere; secrets are masked in every field."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from typing import TextIO, cast
+
+import structlog
+from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
+
+from seekway.core.settings import LogSettings
+from seekway.observability.record import RequestRecord
+
+_SECRET = re.compile(r"(?i)(bearer\s+)[^\s\"',}]+|\b(?:(sk)-[a-z0-9_\-]{6,}|(app|dataset)-[a-z0-9]{16,})")
+_SECRET_FIELDS = frozenset({"authorization", "api_key", "api-key", "x-api-key", "password", "secret"})
+_MASK = "***"
+
+
+def make_logger(settings: LogSettings, stream: TextIO | None = None) -> FilteringBoundLogger:
+    """A logger of its own; nothing global is configured, so two in one process do not disturb each other."""
+    out = stream or sys.stderr
+    console = settings.format == "console" or (settings.format == "auto" and out.isatty())
+    processors: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    if console:
+        # The renderer writes tracebacks itself, so its lines are masked once more.
+        processors += [mask_secrets, structlog.dev.ConsoleRenderer(colors=out.isatty()), _mask_line]
+    else:
+        # The traceback becomes text before masking, since an exception's message may quote a key.
+        processors += [structlog.processors.format_exc_info, mask_secrets, structlog.processors.JSONRenderer()]
+    level = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+    return cast(
+        "FilteringBoundLogger",
+        structlog.wrap_logger(
+            structlog.PrintLogger(out),
+            processors=processors,
+            wrapper_class=structlog.make_filtering_bound_logger(level[settings.level]),
+            cache_logger_on_first_use=True,
+        ),
+    )
+
+
+def mask_secrets(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    """Replace Bearer tokens, API keys and secret fields by ``***``, also inside nested values."""
+    return {key: _MASK if key.lower() in _SECRET_FIELDS else _masked(value) for key, value in event.items()}
+
+
+def mask(text: str) -> str:
+    return _SECRET.sub(lambda match: (match.group(1) or f"{match.group(2) or match.group(3)}-") + _MASK, text)
+
+
+def _mask_line(logger: WrappedLogger, method: str, line: EventDict) -> str:
+    return mask(str(line))
+
+
+def log_access(log: FilteringBoundLogger, record: RequestRecord) -> None:
+    """The request's one line; times in milliseconds."""
+    first = record.time_to_first_token_s()
+    fields: dict[str, str | int | float | None] = {
+        "request_id": record.request_id,
+        "method": record.method,
+        "path": record.path,
+        "status": record.status,
+        "duration_ms": round(record.duration_s() * 1000, 2),
+    }
+    if record.operation:
+        fields |= {
+            "model": record.model,
+            "backend": record.backend,
+            "ttft_ms": None if first is None else round(first * 1000, 2),
+            "prompt_tokens": record.usage.prompt_tokens if record.usage else None,
+            "completion_tokens": record.usage.completion_tokens if record.usage else None,
+            "finish_reason": record.finish_reason or None,
+        }
+    if record.error:
+        fields["error_type"] = record.error
+    # Probes and scrapes come every few seconds and say nothing while they succeed.
+    routine = record.status < 400 and record.route.startswith(("/health", "/metrics"))
+    (log.debug if routine else log.info)("request", **fields)
+
+
+def _masked(value: object) -> object:
+    if isinstance(value, str):
+        return mask(value)
+    if isinstance(value, dict):
+        items = cast("dict[object, object]", value).items()
+        return {k: _MASK if str(k).lower() in _SECRET_FIELDS else _masked(v) for k, v in items}
+    if isinstance(value, list | tuple):
+        return [_masked(item) for item in cast("list[object] | tuple[object, ...]", value)]
+    return value

@@ -1,0 +1,45 @@
+"""What is known of one HTTP request when it ends: filled on the way, read by the access log and the metrics."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from seekway.core.types import Usage
+
+
+@dataclass(slots=True)
+class RequestRecord:
+    """Times are ``time.perf_counter`` seconds; ``model`` is the resolved model's id, empty until it is known."""
+
+    request_id: str
+    method: str = ""
+    path: str = ""
+    """As asked for, without the query."""
+    route: str = ""
+    """The route's template, such as ``/v1/models/{model_id}``; ``unmatched`` where there is none."""
+    operation: str = ""
+    """``chat``, ``text_completion``, ``embeddings`` or ``rerank``; empty on other routes."""
+    model: str = ""
+    backend: str = ""
+    status: int = 0
+    started: float = field(default_factory=time.perf_counter)
+    first_token_at: float | None = None
+    last_token_at: float | None = None
+    usage: Usage | None = None
+    finish_reason: str = ""
+    error: str = ""
+    """The error's stable code, empty when all went well."""
+
+    def duration_s(self) -> float:
+        return time.perf_counter() - self.started
+
+    def time_to_first_token_s(self) -> float | None:
+        return None if self.first_token_at is None else self.first_token_at - self.started
+
+    def time_per_output_token_s(self) -> float | None:
+        """Seconds a token after the first; None where fewer than two came."""
+        if self.first_token_at is None or self.last_token_at is None or self.usage is None:
+            return None
+        following = self.usage.completion_tokens - 1
+        return (self.last_token_at - self.first_token_at) / following if following > 0 else None

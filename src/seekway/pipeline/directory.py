@@ -1,0 +1,183 @@
+"""Which backend serves which model.
+
+Every backend is asked by :meth:`BackendDirectory.watch` in the background and its answer kept, so that a request never waits for a slow backend
+and one that is away does not take the others down.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+
+from seekway.core.errors import BackendUnavailable, InvalidRequest, ModelNotFound, SeekwayError
+from seekway.core.ports import Backend
+from seekway.core.types import Capability, ModelInfo
+
+BackendKind = Literal["local", "openai", "deepseek"]
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A backend under the name it has in logs and metrics; ``local`` is our own model service."""
+
+    name: str
+    backend: Backend
+    kind: BackendKind = "local"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where a request goes: the member, what it said of the model, and the name it knows the model by (``id`` or ``id@version``)."""
+
+    member: Member
+    model: ModelInfo
+    name: str
+
+    @property
+    def can_think(self) -> bool:
+        return "reasoning" in self.model.capabilities
+
+    def require(self, capability: Capability) -> None:
+        """Raises ``InvalidRequest`` when the model is not made for this kind of request."""
+        if capability not in self.model.capabilities:
+            able = ", ".join(self.model.capabilities) or "nothing"
+            raise InvalidRequest(
+                f"The model {self.model.id} cannot do {capability}; it can do: {able}. Ask for another model.",
+                param="model",
+            )
+
+
+class _Known:
+    """What one member last said of itself; its models stay known while it is away, so that asking for them says 503 and not 404."""
+
+    def __init__(self, member: Member) -> None:
+        self.member = member
+        self.models: tuple[ModelInfo, ...] = ()
+        self.asked_at: float | None = None
+        self.problem = "has not been asked yet"
+        self.lock = asyncio.Lock()
+
+    @property
+    def away(self) -> bool:
+        return bool(self.problem)
+
+
+class BackendDirectory:
+    """``members`` come first to last where two serve the same name.
+
+    ``interval_s`` is how often :meth:`watch` asks, ``timeout_s`` how long an answer may take,
+    ``least_age_s`` how old an answer must be before an unknown name makes the directory ask again.
+    """
+
+    def __init__(
+        self,
+        members: Sequence[Member],
+        *,
+        interval_s: float = 5.0,
+        timeout_s: float = 2.0,
+        least_age_s: float = 0.2,
+    ) -> None:
+        self._known = [_Known(member) for member in members]
+        self._interval_s = interval_s
+        self._timeout_s = timeout_s
+        self._least_age_s = least_age_s
+
+    async def watch(self) -> None:
+        """Ask all members every ``interval_s``, until cancelled; more often while one is away or loading, so that it serves at once when it can."""
+        while True:
+            await self.refresh()
+            settled = all(not k.away and all(m.state == "ready" for m in k.models) for k in self._known)
+            await asyncio.sleep(self._interval_s if settled else self._least_age_s)
+
+    async def refresh(self, timeout_s: float | None = None) -> None:
+        """Ask all members at once and wait at most ``timeout_s`` for each; a failure is kept, not raised."""
+        wait = self._timeout_s if timeout_s is None else timeout_s
+        await asyncio.gather(*(self._ask(known, wait) for known in self._known))
+
+    async def route(self, name: str) -> Route:
+        """The first member that serves ``name``.
+
+        Raises ``ModelNotFound`` with the names there are, ``BackendUnavailable`` when the model is loading or failed or nobody has answered yet.
+        """
+        found = self.find(name)
+        if found is None:
+            await self.refresh()
+            found = self.find(name)
+        if found is None:
+            raise self._not_found(name)
+        if found.model.state == "loading":
+            raise BackendUnavailable(
+                f"The model {name} is still loading; try again shortly.", param="model", retry_after_s=2
+            )
+        if found.model.state == "failed":
+            raise BackendUnavailable(f"The model {name} could not be loaded: {found.model.detail}", param="model")
+        return found
+
+    def find(self, name: str) -> Route | None:
+        """As last heard, without waiting; a ready model goes before one that is not, and a member that answers before one that is away."""
+        best: Route | None = None
+        for known in sorted(self._known, key=lambda k: k.away):
+            for model in known.models:
+                if name not in (model.id, f"{model.id}@{model.version}"):
+                    continue
+                if model.state == "ready":
+                    return Route(known.member, model, name)
+                best = best or Route(known.member, model, name)
+        return best
+
+    def first(self, capability: Capability, kind: BackendKind | None = None) -> str | None:
+        """The first model with ``capability`` (of a member of ``kind``), ready ones first; None when none is known."""
+        known = [k for k in self._known if kind is None or k.member.kind == kind]
+        models = [m for k in known for m in k.models if capability in m.capabilities]
+        models.sort(key=lambda m: m.state != "ready")
+        return models[0].id if models else None
+
+    def served(self) -> tuple[tuple[str, ModelInfo], ...]:
+        """Every model with its backend's name, as last heard; models of a member that is away are marked failed."""
+        return tuple(
+            (
+                known.member.name,
+                msgspec.structs.replace(model, state="failed", detail=known.problem) if known.away else model,
+            )
+            for known in self._known
+            for model in known.models
+        )
+
+    def problems(self) -> dict[str, str]:
+        """Members that are away, each with why."""
+        return {known.member.name: known.problem for known in self._known if known.away}
+
+    async def close(self) -> None:
+        """Close every member's backend."""
+        await asyncio.gather(*(known.member.backend.close() for known in self._known))
+
+    async def _ask(self, known: _Known, timeout_s: float) -> None:
+        try:
+            async with asyncio.timeout(timeout_s), known.lock:
+                # Whoever waited for the lock finds an answer that is fresh enough.
+                if known.asked_at is not None and time.monotonic() - known.asked_at < self._least_age_s:
+                    return
+                try:
+                    known.models = await known.member.backend.models()
+                    known.problem = ""
+                finally:
+                    known.asked_at = time.monotonic()
+        except TimeoutError:
+            known.problem = f"did not answer within {timeout_s:g} s"
+        except SeekwayError as error:
+            known.problem = error.message
+
+    def _not_found(self, name: str) -> SeekwayError:
+        if self._known and all(known.away for known in self._known):
+            problems = "; ".join(f"{backend}: {why}" for backend, why in self.problems().items())
+            return BackendUnavailable(f"No backend can be asked for the model {name} ({problems}).", retry_after_s=2)
+        names = sorted({model.id for known in self._known for model in known.models})
+        away = "".join(f" The backend {backend} is away: {why}" for backend, why in self.problems().items())
+        return ModelNotFound(
+            f"There is no model {name!r}; ask for one of: {', '.join(names) or 'none is served'}.{away}", param="model"
+        )

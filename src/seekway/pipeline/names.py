@@ -1,0 +1,46 @@
+"""The names clients ask for and the models they mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from seekway.pipeline.directory import BackendDirectory, Route
+
+DEEPSEEK_NAMES: Mapping[str, bool | None] = {
+    "deepseek-chat": False,
+    "deepseek-reasoner": True,
+    "deepseek-flash": None,
+    "deepseek-v4-flash": None,
+    "deepseek-v4-pro": None,
+}
+"""DeepSeek's model names, and whether the name itself turns thinking on or off (api-docs.deepseek.com, "Models & Pricing")."""
+
+
+class ModelNames:
+    """``aliases`` are the operator's; DeepSeek's own names mean ``default_model`` unless a backend serves them.
+
+    Without ``default_model`` they mean the first chat model, one of DeepSeek's own cloud before others.
+    """
+
+    def __init__(self, routes: BackendDirectory, aliases: Mapping[str, str], default_model: str | None) -> None:
+        self._routes = routes
+        self._aliases = aliases
+        self._default_model = default_model
+
+    async def route(self, name: str) -> Route:
+        """Where a request for ``name`` goes; raises as :meth:`BackendDirectory.route`."""
+        name = self._aliases.get(name, name)
+        if name not in DEEPSEEK_NAMES or self._routes.find(name) is not None:
+            return await self._routes.route(name)
+        if (meant := self.default()) is None:
+            await self._routes.refresh()
+            meant = name if self._routes.find(name) is not None else self.default()
+        return await self._routes.route(meant or name)
+
+    def thinking(self, name: str) -> bool | None:
+        """Whether asking by ``name`` turns thinking on (True) or off (False)."""
+        return DEEPSEEK_NAMES.get(self._aliases.get(name, name))
+
+    def default(self) -> str | None:
+        """The model that DeepSeek's names mean now; None before a chat model is known."""
+        return self._default_model or self._routes.first("chat", "deepseek") or self._routes.first("chat")

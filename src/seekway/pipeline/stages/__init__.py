@@ -1,0 +1,1 @@
+"""The stages, one a file; the pipeline's list says their order."""

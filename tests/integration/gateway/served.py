@@ -1,0 +1,139 @@
+"""A gateway on a free loopback port with a fake backend, and a client that sees every byte."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import socket
+from collections.abc import AsyncGenerator, Collection, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import msgspec
+import uvicorn
+from prometheus_client import CollectorRegistry
+
+from seekway.core.settings import GatewaySettings, LogSettings, Settings
+from seekway.gateway.application import create_app
+from seekway.gateway.dialects.openai_errors import ErrorEnvelope
+from seekway.gateway.drain import Drain
+from seekway.observability.engine_figures import EngineFigures
+from seekway.observability.logging import make_logger
+from seekway.observability.metrics import Metrics
+from seekway.pipeline.assembly import build_pipeline
+from seekway.pipeline.directory import Member
+from tests.fakes.backend import FakeBackend
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.listening.set()
+
+
+@dataclass
+class Answer:
+    """``body`` is unchunked; ``pieces`` are the chunks as they were written."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes = b""
+    pieces: list[bytes] = field(default_factory=list[bytes])
+
+    def json(self) -> dict[str, object]:
+        return msgspec.json.decode(self.body, type=dict[str, object])
+
+    def error(self) -> tuple[str, str | None]:
+        found = msgspec.json.decode(self.body, type=ErrorEnvelope).error
+        assert found.message
+        assert found.type
+        return found.code, found.param
+
+
+class Connection:
+    """One TCP connection, kept alive over requests."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+
+    async def send(self, method: str, path: str, body: bytes = b"", headers: Sequence[str] = ()) -> None:
+        lines = [f"{method} {path} HTTP/1.1", "host: test", f"content-length: {len(body)}", *headers]
+        self.writer.write("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body)
+        await self.writer.drain()
+
+    async def head(self) -> Answer:
+        raw = await self.reader.readuntil(b"\r\n\r\n")
+        first, *lines = raw.decode("latin-1").strip().split("\r\n")
+        headers = dict(line.lower().split(": ", 1) for line in lines)
+        return Answer(int(first.split()[1]), headers)
+
+    async def piece(self) -> bytes:
+        """The next chunk of a chunked body; empty at its end."""
+        size = int(await self.reader.readuntil(b"\r\n"), 16)
+        return (await self.reader.readexactly(size + 2))[:-2]
+
+    async def answer(self) -> Answer:
+        answer = await self.head()
+        if "content-length" in answer.headers:
+            answer.body = await self.reader.readexactly(int(answer.headers["content-length"]))
+            return answer
+        while piece := await self.piece():
+            answer.pieces.append(piece)
+        answer.body = b"".join(answer.pieces)
+        return answer
+
+    async def ask(self, method: str, path: str, body: bytes = b"", headers: Sequence[str] = ()) -> Answer:
+        await self.send(method, path, body, headers)
+        return await self.answer()
+
+
+@dataclass
+class Served:
+    port: int
+    backend: FakeBackend
+    drain: Drain
+    log: io.StringIO
+
+    @asynccontextmanager
+    async def connect(self) -> AsyncGenerator[Connection]:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        try:
+            yield Connection(reader, writer)
+        finally:
+            writer.close()
+
+    async def ask(self, method: str, path: str, body: bytes = b"", headers: Sequence[str] = ()) -> Answer:
+        async with self.connect() as connection:
+            return await connection.ask(method, path, body, headers)
+
+
+@asynccontextmanager
+async def serving(
+    backend: FakeBackend | None = None,
+    gateway: GatewaySettings | None = None,
+    *,
+    others: Sequence[Member] = (),
+    key_digests: Collection[bytes] | None = None,
+) -> AsyncGenerator[Served]:
+    backend = backend or FakeBackend()
+    settings = Settings(gateway=gateway or GatewaySettings(), aliases={"short": "fake"})
+    metrics = Metrics(CollectorRegistry())
+    pipeline = build_pipeline(settings, [Member("own", backend), *others], metrics)
+    metrics.registry.register(EngineFigures(pipeline.routes.served))
+    drain, log = Drain(), io.StringIO()
+    logger = make_logger(LogSettings(level="debug", format="json"), log)
+    app = create_app(settings, pipeline, metrics=metrics, log=logger, drain=drain, key_digests=key_digests)
+    server = _Server(uvicorn.Config(app, log_config=None, http="httptools", lifespan="on", timeout_graceful_shutdown=5))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+            group.create_task(server.serve(sockets=[listener]))
+            await server.listening.wait()
+            try:
+                yield Served(listener.getsockname()[1], backend, drain, log)
+            finally:
+                server.should_exit = True
