@@ -1,0 +1,52 @@
+"""The health that grpc.health.v1 answers: the models' real state, asked when asked for, never remembered."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+from seekway.core.errors import SeekwayError
+from seekway.core.ports import Backend
+from seekway.model_service.rpc import HEALTH, SERVICE, HealthState
+
+_WATCH_INTERVAL_S = 1.0
+
+
+class Health:
+    """``""`` and the service's name are SERVING while any model is ready; a model's name speaks for that model."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._draining = asyncio.Event()
+
+    def drain(self) -> None:
+        """From now on NOT_SERVING, whatever the models say."""
+        self._draining.set()
+
+    async def changes(self, service: str) -> AsyncGenerator[HealthState, None]:
+        """The state now and each change within a second; ends when the server drains."""
+        last: HealthState | None = None
+        while True:
+            state = await self.status(service)
+            if state != last:
+                yield state
+                last = state
+            if self._draining.is_set():
+                return
+            try:
+                await asyncio.wait_for(self._draining.wait(), _WATCH_INTERVAL_S)
+            except TimeoutError:
+                continue
+
+    async def status(self, service: str) -> HealthState:
+        if self._draining.is_set():
+            return "NOT_SERVING"
+        try:
+            models = await self._backend.models()
+        except SeekwayError:
+            return "NOT_SERVING"
+        if service not in ("", SERVICE, HEALTH):
+            models = tuple(info for info in models if service in (info.id, f"{info.id}@{info.version}"))
+            if not models:
+                return "SERVICE_UNKNOWN"
+        return "SERVING" if any(info.state == "ready" for info in models) else "NOT_SERVING"
