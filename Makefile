@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint types layers unit format lock proto proto-check reference reference-check bench-engine clean
+.PHONY: help run test check lint types layers unit format lock proto proto-check reference reference-check clients clients-lock bench-engine clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -69,6 +69,28 @@ lock: $(VENV)/.bootstrap ## Resolve the dependencies again
 	@$(LOCK) requirements-bootstrap.in -o requirements-bootstrap.lock
 	@$(LOCK) pyproject.toml requirements-build.in -o requirements.lock
 	@$(LOCK) --extra dev pyproject.toml requirements-build.in -c requirements.lock -o requirements-dev.lock
+
+CLIENTS := openai langchain litellm dify
+NODE_CLIENTS := tests/contract/node
+clients: $(VENV)/.bootstrap ## Install the published clients that the contract tests drive
+	@set -e; for name in $(CLIENTS); do \
+	  lock=tests/contract/requirements-$$name.lock; home=.cache/clients/$$name; \
+	  if cmp -s $$lock $$home/installed.lock; then continue; fi; \
+	  echo "seekway: installing the client $$name"; \
+	  $(UV) venv --quiet --clear --python $(BIN)/python $$home; \
+	  $(UV) pip install --quiet --python $$home/bin/python --require-hashes -r $$lock; \
+	  cp $$lock $$home/installed.lock; \
+	done
+	@if ! command -v npm >/dev/null; then echo "seekway: npm is missing; the clients for Node.js are left out" >&2; \
+	elif ! cmp -s $(NODE_CLIENTS)/package-lock.json $(NODE_CLIENTS)/node_modules/installed.lock; then \
+	  echo "seekway: installing the clients for Node.js"; \
+	  (cd $(NODE_CLIENTS) && npm ci --silent --ignore-scripts --no-audit --no-fund) && \
+	  cp $(NODE_CLIENTS)/package-lock.json $(NODE_CLIENTS)/node_modules/installed.lock; \
+	fi
+
+clients-lock: $(VENV)/.bootstrap ## Resolve the published clients again
+	@set -e; for name in $(CLIENTS); do $(LOCK) tests/contract/requirements-$$name.in -o tests/contract/requirements-$$name.lock; done
+	@cd $(NODE_CLIENTS) && npm install --silent --package-lock-only --omit-lockfile-registry-resolved --ignore-scripts --no-audit --no-fund
 
 bench-engine: $(VENV)/.dev ## Figures of engine, gateway and direct mode, written to benchmarks/results/
 	@$(BIN)/python -m benchmarks.engine

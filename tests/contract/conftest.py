@@ -1,0 +1,165 @@
+"""A running Seekway for the contract tests, and the published clients that drive it.
+
+``make clients`` installs the clients, each in an environment of its own.
+``pytest tests/contract --seekway-url http://127.0.0.1:8000`` takes a server that runs already; otherwise one is started.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import queue
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Any, cast
+
+import pytest
+
+HERE = Path(__file__).parent
+CLIENTS = HERE.parents[1] / ".cache" / "clients"
+START_S = 180
+SCRIPT_S = 480
+CHAT_MODEL = "deepseek-chat"
+"""An alias that every Seekway serves: what a client of DeepSeek's asks for, unchanged."""
+
+
+class Seen(dict[str, Any]):
+    """What a check saw; asking it for something that it did not see fails with what it saw instead."""
+
+    def __missing__(self, key: str) -> Any:
+        pytest.fail(f"the client saw no {key!r}: {dict(self)}")
+
+
+ClientRun = Callable[[str], Seen]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--seekway-url", default=None, help="Address of a running Seekway, without /v1.")
+
+
+@pytest.fixture(scope="session")
+def seekway_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Address of a running Seekway, without ``/v1``."""
+    given = cast("str | None", request.config.getoption("--seekway-url"))
+    if given is not None:
+        yield given.rstrip("/")
+        return
+    if importlib.util.find_spec("seekway.__main__") is None:
+        pytest.skip("no Seekway to start: give --seekway-url")
+    with tempfile.TemporaryDirectory() as directory:
+        yield from _started(Path(directory))
+
+
+def _started(directory: Path) -> Iterator[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "seekway", "up"],
+        cwd=directory,
+        env=_environment(SEEKWAY_GATEWAY__PORT="0", SEEKWAY_MODEL_SERVICE__PORT="0", HOME=str(Path.home())),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    output = process.stdout
+    assert output is not None
+    lines: queue.Queue[str | None] = queue.Queue()
+    drain = threading.Thread(target=_drain, args=(output, lines), daemon=True)
+    drain.start()
+    try:
+        yield _address(lines)
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        drain.join(10)
+        output.close()
+
+
+def _drain(output: IO[str], lines: queue.Queue[str | None]) -> None:
+    for line in output:
+        lines.put(line)
+    lines.put(None)
+
+
+def _address(lines: queue.Queue[str | None]) -> str:
+    said: list[str] = []
+    while (line := lines.get(timeout=START_S)) is not None:
+        said.append(line)
+        found = re.search(r"http://127\.0\.0\.1:\d+", line)
+        if found is not None:
+            return found.group()
+    pytest.fail("Seekway ended before it said its address:\n" + "".join(said))
+
+
+@pytest.fixture(scope="session")
+def embed_model(seekway_url: str) -> str:
+    """The embedding model that the server lists."""
+    with urllib.request.urlopen(f"{seekway_url}/v1/models", timeout=60) as answer:  # noqa: S310 - our own address
+        ids = [cast("str", model["id"]) for model in json.load(answer)["data"]]
+    return next(name for name in ids if "e5" in name or "embed" in name)
+
+
+@pytest.fixture(scope="session")
+def client_run(seekway_url: str, embed_model: str) -> ClientRun:
+    """Run a client's script once, and give what each of its checks saw."""
+    runs: dict[str, Seen] = {}
+
+    def run(client: str) -> Seen:
+        if client not in runs:
+            command = [*_command(client), seekway_url, CHAT_MODEL, embed_model]
+            runs[client] = _run(command, client)
+        return runs[client]
+
+    return run
+
+
+def _command(client: str) -> list[str]:
+    if client.startswith("node_"):
+        node = shutil.which("node")
+        if node is None or not (HERE / "node" / "node_modules").is_dir():
+            pytest.skip("the npm clients are not installed: install Node.js, then run make clients")
+        return [node, str(HERE / "node" / f"{client.removeprefix('node_')}_client.mjs")]
+    python = CLIENTS / client / "bin" / "python"
+    if not python.exists():
+        pytest.skip(f"the client {client} is not installed: run make clients")
+    return [str(python), str(HERE / "scripts" / f"{client}_client.py")]
+
+
+def _run(command: list[str], client: str) -> Seen:
+    with tempfile.TemporaryDirectory() as home:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=SCRIPT_S, check=False, env=_environment(HOME=home)
+        )
+    try:
+        return json.loads(done.stdout, object_hook=Seen)
+    except ValueError:
+        pytest.fail(f"the script of {client} ended with {done.returncode}:\n{done.stderr[-4000:]}")
+
+
+def _environment(**more: str) -> dict[str, str]:
+    """No switch of ours, no telemetry, and no way out: every address but this machine's goes to a port where nothing listens."""
+    nowhere = "http://127.0.0.1:9"
+    proxies = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy"), nowhere)
+    return {
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+        "NO_PROXY": "127.0.0.1,localhost",
+        "no_proxy": "127.0.0.1,localhost",
+        "DO_NOT_TRACK": "1",
+        "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+        "LANGSMITH_TRACING": "false",
+        "LANGCHAIN_TRACING_V2": "false",
+        "HF_HUB_OFFLINE": "1",
+        **proxies,
+        **more,
+    }

@@ -1,0 +1,88 @@
+"""Events come out alike however the bytes are split."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seekway.core.errors import BackendProtocolError
+from seekway.engine.upstream.sse import ServerSentEvent, SseParser
+
+STREAM = (
+    b"\xef\xbb\xbf: a comment\ndata: first\n\n"
+    b"event: error\r\ndata:second\r\ndata:  line\r\n\r\n"
+    b"id: 7\rretry: 10\rdata: third\r\r"
+    b"event: nothing\n\n"
+    b"data\n\n"
+    b": keep-alive\n\n"
+    b'data: {"text": "\xe4\xbd\xa0\xe5\xa5\xbd"}\n\n'
+    b"data: cut off"
+)
+EVENTS = [
+    ServerSentEvent("message", b"first"),
+    ServerSentEvent("error", b"second\n line"),
+    ServerSentEvent("message", b"third"),
+    ServerSentEvent("message", b""),
+    ServerSentEvent("message", '{"text": "你好"}'.encode()),
+]
+
+
+def parse(pieces: list[bytes]) -> list[ServerSentEvent]:
+    parser = SseParser(1024)
+    return [event for piece in pieces for event in parser.feed(piece)]
+
+
+@pytest.mark.parametrize("at", range(len(STREAM) + 1))
+def test_a_split_at_any_byte_changes_nothing(at: int) -> None:
+    assert parse([STREAM[:at], STREAM[at:]]) == EVENTS
+
+
+def test_bytes_one_at_a_time_change_nothing() -> None:
+    assert parse([STREAM[at : at + 1] for at in range(len(STREAM))]) == EVENTS
+
+
+@given(st.lists(st.integers(0, len(STREAM)), max_size=12))
+def test_splits_anywhere_change_nothing(cuts: list[int]) -> None:
+    bounds = [0, *sorted(cuts), len(STREAM)]
+    assert parse([STREAM[a:b] for a, b in itertools.pairwise(bounds)]) == EVENTS
+
+
+@given(
+    st.lists(st.lists(st.text(st.characters(exclude_characters="\r\n", codec="utf-8")), min_size=1), max_size=5),
+    st.sampled_from(["\n", "\r\n", "\r"]),
+    st.lists(st.integers(1, 9), min_size=1, max_size=40),
+)
+def test_data_comes_back_whatever_the_framing_and_the_splits(
+    events: list[list[str]], newline: str, sizes: list[int]
+) -> None:
+    wire = "".join("".join(f"data: {line}{newline}" for line in lines) + newline for lines in events).encode()
+    pieces: list[bytes] = []
+    while wire:
+        size = sizes[len(pieces) % len(sizes)]
+        pieces.append(wire[:size])
+        wire = wire[size:]
+    parser = SseParser(1 << 20)
+    assert [event.data.decode() for piece in pieces for event in parser.feed(piece)] == [
+        "\n".join(lines) for lines in events
+    ]
+
+
+def test_an_event_comes_as_soon_as_its_blank_line_does_even_with_bare_cr() -> None:
+    parser = SseParser(1024)
+    assert parser.feed(b"data: now\r\r") == [ServerSentEvent("message", b"now")]
+    assert parser.feed(b"\ndata: next\r\n\r\n") == [ServerSentEvent("message", b"next")]
+
+
+@pytest.mark.parametrize("piece", [b"x" * 40, b"data: 0123456789\n" * 4], ids=["a line", "an event's lines together"])
+def test_what_never_ends_is_refused_at_the_bound(piece: bytes) -> None:
+    parser = SseParser(32)
+
+    def flood() -> None:
+        for _ in range(4):
+            parser.feed(piece)
+
+    with pytest.raises(BackendProtocolError):
+        flood()
