@@ -18,13 +18,16 @@ from seekway.core.errors import (
     SeekwayError,
 )
 from seekway.core.types import (
+    Finish,
     TextDelta,
 )
+from seekway.engine.upstream import transport as transport_module
 from tests.fakes.upstream import (
     Exchange,
     FakeUpstream,
     Script,
     content,
+    finish,
     good_chat,
 )
 from tests.integration.engine.upstream_calls import HELLO, WELL, ask, collect, connected, refusal, stream_of
@@ -119,6 +122,27 @@ def _seen_gone() -> tuple[Script, asyncio.Event]:
         gone.set()
 
     return script, gone
+
+
+async def test_the_end_of_the_body_may_trail_the_finish_and_the_connection_is_still_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(transport_module, "_DRAIN_S", 20.0)
+    finished = asyncio.Event()
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.stream()
+        await exchange.event(finish())
+        await exchange.event("[DONE]")
+        await finished.wait()
+        await exchange.end()
+
+    async with connected(script, good_chat) as (upstream, backend):
+        async for event in backend.generate(ask()):
+            if isinstance(event, Finish):
+                finished.set()
+        assert await collect(backend) == HELLO
+        assert upstream.connections == 1
 
 
 async def test_closing_the_iterator_lets_the_server_see_it() -> None:
