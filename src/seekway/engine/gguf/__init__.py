@@ -1,0 +1,1 @@
+"""Reading GGUF files: the header and the tokenizer it describes."""
