@@ -28,8 +28,9 @@ def make_logger(settings: LogSettings, stream: TextIO | None = None) -> Filterin
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     if console:
-        # The renderer writes tracebacks itself, so its lines are masked once more.
-        processors += [mask_secrets, structlog.dev.ConsoleRenderer(colors=out.isatty()), _mask_line]
+        # The renderer writes tracebacks itself, so its lines are masked once more; the prettier formatters would show local variables.
+        renderer = structlog.dev.ConsoleRenderer(colors=out.isatty(), exception_formatter=structlog.dev.plain_traceback)
+        processors += [mask_secrets, renderer, _mask_line]
     else:
         # The traceback becomes text before masking, since an exception's message may quote a key.
         processors += [structlog.processors.format_exc_info, mask_secrets, structlog.processors.JSONRenderer()]

@@ -93,11 +93,15 @@ class Pipeline:
 
     async def embed(self, request: EmbedRequest, exchange: Exchange) -> EmbedResult:
         backend, model = await self._backend(request.model, "embed", exchange)
-        return await backend.embed(msgspec.structs.replace(request, model=model))
+        result = await backend.embed(msgspec.structs.replace(request, model=model))
+        exchange.record.usage = Usage(result.prompt_tokens, 0)
+        return result
 
     async def rerank(self, request: RerankRequest, exchange: Exchange) -> RerankResult:
         backend, model = await self._backend(request.model, "rerank", exchange)
-        return await backend.rerank(msgspec.structs.replace(request, model=model))
+        result = await backend.rerank(msgspec.structs.replace(request, model=model))
+        exchange.record.usage = Usage(result.prompt_tokens, 0)
+        return result
 
     async def trial(
         self, request: GenerateRequest, events: Sequence[Event], exchange: Exchange

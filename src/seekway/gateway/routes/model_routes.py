@@ -122,8 +122,10 @@ class ModelRoutes:
     async def models(self, request: Request) -> Response:
         """Every model of every backend."""
         self._authenticator.check(request)
-        served = (info for _, info in self._pipeline.routes.served())
-        return Response(encode_models(served), media_type="application/json")
+        routes = self._pipeline.routes
+        if not routes.served():
+            await routes.refresh()
+        return Response(encode_models(info for _, info in routes.served()), media_type="application/json")
 
     async def model(self, request: Request) -> Response:
         """One model, also by an alias."""
