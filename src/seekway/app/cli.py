@@ -20,6 +20,9 @@ from seekway.core.errors import SeekwayError
 from seekway.core.settings import Settings, load_settings
 
 COMMANDS: dict[str, str] = {
+    "up": "seekway.app.commands.up:up",
+    "gateway": "seekway.app.commands.gateway:gateway",
+    "model-server": "seekway.app.commands.model_server:model_server",
     "chat": "seekway.app.commands.chat:chat",
     "models": "seekway.app.commands.models:models",
     "config": "seekway.app.commands.config:config",

@@ -17,19 +17,21 @@ CommandMaker = Callable[[str, Sequence[str]], Sequence[str]]
 
 
 class Up:
-    """The processes of one ``seekway up``. ``config`` are the arguments that make the children read the same settings."""
+    """The processes of one ``seekway up``. ``config`` are the arguments that make the children read the same settings, ``model_arguments`` those that name its models."""
 
     def __init__(
         self,
         settings: Settings,
         command: CommandMaker,
         config: Sequence[str],
+        model_arguments: Sequence[str],
         on_progress: Callable[[str, Progress], None],
         log: FilteringBoundLogger,
     ) -> None:
         self._settings = settings
         self._command = command
         self._config = config
+        self._model_arguments = model_arguments
         self._log = log
         self._children: list[Child] = []
         self._on_progress = on_progress
@@ -66,20 +68,20 @@ class Up:
             raise group_error.exceptions[0] from None
 
     async def _start(self, group: asyncio.TaskGroup) -> None:
-        config = [*self._config]
+        gateway_arguments: list[str] = []
         if self._settings.model_service.enabled:
-            service = self._add(group, "model-server", config, self._settings.model_service.port)
+            service = self._add(group, "model-server", self._model_arguments, self._settings.model_service.port)
             self.model_service_address = await service.listening()
-            config = [*config, "--model-service", self.model_service_address]
-        gateway = self._add(group, "gateway", config, self._settings.gateway.port)
+            gateway_arguments = ["--model-service", self.model_service_address]
+        gateway = self._add(group, "gateway", gateway_arguments, self._settings.gateway.port)
         self.gateway_address = await gateway.listening()
         for child in self._children:
             await child.ready()
 
-    def _add(self, group: asyncio.TaskGroup, name: str, config: Sequence[str], port: int) -> Child:
+    def _add(self, group: asyncio.TaskGroup, name: str, arguments: Sequence[str], port: int) -> Child:
         def argv(address: str | None) -> Sequence[str]:
             chosen = address.rpartition(":")[2] if address else str(port)
-            return self._command(name, [*config, "--port", chosen])
+            return self._command(name, [*self._config, *arguments, "--port", chosen])
 
         child = Child(name, argv, self._on_progress, self._log)
         self._children.append(child)

@@ -1,0 +1,134 @@
+"""Composition root of the gateway process."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+import uvicorn
+from prometheus_client import CollectorRegistry
+from structlog.typing import FilteringBoundLogger
+
+from seekway.app.status import Listening, Ready, StatusChannel
+from seekway.core.errors import ConfigError, StartupError
+from seekway.core.settings import GatewaySettings, Settings, read_secret
+from seekway.engine.upstream.backend import UpstreamBackend
+from seekway.gateway.application import create_app
+from seekway.gateway.authentication import key_digests
+from seekway.gateway.drain import Drain
+from seekway.model_service.client import ModelServiceBackend
+from seekway.observability.metrics import Metrics
+from seekway.pipeline.assembly import build_pipeline
+from seekway.pipeline.directory import Member
+
+
+async def serve_gateway(
+    settings: Settings, model_service: str | None, channel: StatusChannel, log: FilteringBoundLogger
+) -> None:
+    """Serve until SIGTERM, SIGINT or the supervisor's end, then drain.
+
+    ``model_service`` is ``host:port`` of the model service, None for none.
+    Raises ``StartupError`` when the port is taken and ``ConfigError`` when a key is missing.
+    """
+    metrics = Metrics(CollectorRegistry())
+    drain = Drain()
+    app = create_app(
+        settings,
+        build_pipeline(settings, members(settings, model_service), metrics),
+        metrics=metrics,
+        log=log,
+        drain=drain,
+        key_digests=read_keys(settings.gateway),
+    )
+    with listen(settings.gateway) as listener:
+        channel.send(Listening(address_of(listener)))
+        server = _Server(app, drain, channel, settings.gateway.drain_timeout_s)
+        async with asyncio.TaskGroup() as group:
+            watch = group.create_task(_stop_with_supervisor(server, channel))
+            await server.serve(sockets=[listener])
+            watch.cancel()
+
+
+def members(settings: Settings, model_service: str | None) -> Sequence[Member]:
+    """The backends in the order in which they are preferred: our own models, then the others as they stand in the settings."""
+    found: list[Member] = []
+    if model_service is not None:
+        limit = settings.model_service.max_message_bytes
+        found.append(Member("model-service", ModelServiceBackend(model_service, max_message_bytes=limit)))
+    for backend in settings.backends:
+        key = read_secret(backend.api_key_env, backend.api_key_file)
+        found.append(Member(backend.name, UpstreamBackend(backend, key), backend.kind))
+    return found
+
+
+def read_keys(settings: GatewaySettings) -> frozenset[bytes] | None:
+    """Digests of the keys clients may use; None when none is needed."""
+    if settings.api_key_file is None:
+        return None
+    try:
+        digests = key_digests(Path(settings.api_key_file).expanduser().read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"The key file {settings.api_key_file} cannot be read: {error.strerror}.") from error
+    if not digests:
+        raise ConfigError(f"The key file {settings.api_key_file} holds no key; write one a line.")
+    return digests
+
+
+def listen(settings: GatewaySettings) -> socket.socket:
+    """Bind before anything else is told, so that a taken port is one clear line."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family, backlog=2048)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise StartupError(
+                f"Port {settings.port} on {settings.host} is taken; stop the other program or choose another with --port."
+            ) from error
+        raise StartupError(f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}.") from error
+
+
+def address_of(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, telling the supervisor when it serves and the routes when it stops."""
+
+    def __init__(self, app: object, drain: Drain, channel: StatusChannel, drain_timeout_s: float) -> None:
+        config = uvicorn.Config(
+            app,  # pyright: ignore[reportArgumentType] - uvicorn's own type leaves out ASGI 3 application objects
+            http="httptools",
+            loop="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=max(1, round(drain_timeout_s)),
+        )
+        super().__init__(config)
+        self._drain = drain
+        self._channel = channel
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._channel.send(Ready())
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._drain.begin()
+        super().handle_exit(sig, frame)
+
+    def stop(self) -> None:
+        self._drain.begin()
+        self.should_exit = True
+
+
+async def _stop_with_supervisor(server: _Server, channel: StatusChannel) -> None:
+    await channel.supervisor_gone()
+    server.stop()
