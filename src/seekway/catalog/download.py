@@ -111,8 +111,9 @@ async def download(
     What came stays in ``NAME.part`` for the next pull.
     """
     try:
-        part = await asyncio.to_thread(PartFile.open, wanted.target, wanted.size, wanted.sha256)
+        part = PartFile.open(wanted.target, wanted.size, wanted.sha256)
         try:
+            await asyncio.to_thread(part.take_up)
             on_bytes(part.received)
             return await _attempts(session, wanted, part, policy, on_bytes)
         finally:

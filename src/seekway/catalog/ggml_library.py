@@ -147,11 +147,15 @@ class LanguageModel:
     def tokenize(self, text: str) -> list[int]:
         """Token ids of ``text`` without special ones."""
         data = text.encode()
-        ids = (c_int32 * (len(data) + 16))()
-        count = int(self._library.llama_tokenize(self._vocabulary, data, len(data), ids, len(ids), False, False))
-        if count < 0:
-            raise ModelFileError("The model's tokenizer cannot read the text.")
-        return list(ids[:count])
+        room = len(data) + 16
+        for _ in range(2):
+            ids = (c_int32 * room)()
+            count = int(self._library.llama_tokenize(self._vocabulary, data, len(data), ids, room, False, False))
+            if count >= 0:
+                return list(ids[:count])
+            # Too little room is answered with minus the room needed: a space may become three byte tokens.
+            room = -count
+        raise ModelFileError("The model's tokenizer cannot read the text.")
 
     def log_probabilities(self, tokens: Sequence[int]) -> npt.NDArray[np.float64]:
         """Natural log-probability of each token but the first, given those before it; at most ``context_length`` tokens."""

@@ -39,15 +39,22 @@ class PartFile:
 
     @classmethod
     def open(cls, target: Path, size: int, sha256: str | None) -> Self:
-        """Take up what an earlier pull left, hashing it again, or begin anew. Raises ``OSError``."""
+        """Open the part without looking into it; ``take_up`` comes next. Raises ``OSError``."""
         target.parent.mkdir(parents=True, exist_ok=True)
-        part = cls(target, part_path(target).open("ab"), PartState(size, sha256))
-        left = _read_state(_state_path(target))
-        if left is not None and (left.size, left.sha256) == (size, sha256) and part.path.stat().st_size <= size:
-            part._take_up(left)
-        else:
-            part.restart()
-        return part
+        return cls(target, part_path(target).open("ab"), PartState(size, sha256))
+
+    def take_up(self) -> None:
+        """Go on with what an earlier pull left, hashing it again, or begin anew; may read gigabytes."""
+        left = _read_state(_state_path(self.target))
+        wanted = (self._state.size, self._state.sha256)
+        if left is None or (left.size, left.sha256) != wanted or self.path.stat().st_size > left.size:
+            self.restart()
+            return
+        self._state = left
+        with self.path.open("rb") as file:
+            while block := file.read(_BLOCK):
+                self._digest.update(block)
+                self.received += len(block)
 
     @property
     def etag(self) -> str | None:
@@ -97,13 +104,6 @@ class PartFile:
 
     def close(self) -> None:
         self._file.close()
-
-    def _take_up(self, state: PartState) -> None:
-        self._state = state
-        with self.path.open("rb") as file:
-            while block := file.read(_BLOCK):
-                self._digest.update(block)
-                self.received += len(block)
 
 
 def part_path(target: Path) -> Path:

@@ -72,12 +72,22 @@ class ModelServer:
         self._server = server
         return f"{host}:{port}"
 
-    async def stop(self, drain_s: float) -> None:
-        """Take no new call, let running ones finish for ``drain_s``, cancel the rest."""
+    async def stop(self, drain_s: float, hurry: asyncio.Event | None = None) -> None:
+        """Take no new call, let running ones finish for ``drain_s`` or until ``hurry`` is set, cancel the rest."""
         self._health.drain()
-        if self._server is not None:
-            server, self._server = self._server, None
-            await server.stop(drain_s)
+        if self._server is None:
+            return
+        server, self._server = self._server, None
+        loop = asyncio.get_running_loop()
+        draining = loop.create_task(server.stop(drain_s))  # held here until it is done
+        hurried = loop.create_task((hurry or asyncio.Event()).wait())
+        try:
+            await asyncio.wait((draining, hurried), return_when=asyncio.FIRST_COMPLETED)
+            if not draining.done():
+                await server.stop(0.0)
+            await draining
+        finally:
+            hurried.cancel()
 
 
 class _Calls:

@@ -1,0 +1,20 @@
+"""Fixtures for every test."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from seekway.catalog.demo import install_demo
+from seekway.catalog.store import Store
+
+CACHE = Path(__file__).resolve().parents[1] / ".cache" / "models"
+
+
+@pytest.fixture(scope="session")
+def demo_model() -> Path:
+    """The demo model's GGUF file, fetched once into ``.cache/`` by the code that ``seekway up`` uses."""
+    store = Store(CACHE)
+    return store.path_of(asyncio.run(install_demo(store)))
