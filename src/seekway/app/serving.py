@@ -10,7 +10,7 @@ import msgspec
 import uvloop
 from structlog.typing import FilteringBoundLogger
 
-from seekway.app.status import StatusChannel
+from seekway.app.status import Failed, StatusChannel
 from seekway.core.errors import SeekwayError
 from seekway.core.settings import LogSettings, Settings
 from seekway.observability.logging import make_logger
@@ -30,6 +30,10 @@ def run_served(log_settings: LogSettings, status_fd: int | None, serve: Serve) -
         channel.fail(error)
         if status_fd is None:
             raise error from None
+        raise SystemExit(1) from None
+    except* Exception as group:  # the process's edge: nothing above can mend it
+        log.error("the process failed", exc_info=group)
+        channel.send(Failed("internal_error", "It failed for a reason of its own; the log above has the details."))
         raise SystemExit(1) from None
 
 

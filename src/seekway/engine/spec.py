@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 import msgspec
 
@@ -27,3 +28,19 @@ class LocalModelSpec(msgspec.Struct, frozen=True):
     source: str
     engine: EngineKind = "auto"
     options: EngineOptions | None = None
+
+
+def encode_spec(spec: LocalModelSpec) -> str:
+    """JSON that :func:`decode_spec` reads."""
+    return msgspec.json.encode(spec, enc_hook=str).decode()
+
+
+def decode_spec(text: str) -> LocalModelSpec:
+    """Raises ``msgspec.MsgspecError`` for anything but what :func:`encode_spec` wrote."""
+    return msgspec.json.decode(text, type=LocalModelSpec, dec_hook=_decode_path)
+
+
+def _decode_path(expected: type, value: Any) -> Path:
+    if expected is Path and isinstance(value, str):
+        return Path(value)
+    raise NotImplementedError(f"{expected} does not stand in a spec")

@@ -21,7 +21,7 @@ from seekway.core.errors import (
     error_from_code,
 )
 from seekway.core.types import EmbedRequest, EmbedResult, Event, GenerateRequest, ModelInfo, RerankRequest, RerankResult
-from seekway.engine.spec import LoadProgress, LocalModelSpec
+from seekway.engine.spec import LoadProgress, LocalModelSpec, encode_spec
 from seekway.engine.worker.calls import PAUSE_AT, RESUME_AT, Answer, Call, ResultCall, StreamCall
 from seekway.engine.worker.frames import (
     Beat,
@@ -110,7 +110,7 @@ class WorkerChild:
         """
         ours, theirs = socket.socketpair()
         with theirs:
-            argv = [*command, "--fd", str(theirs.fileno()), "--spec", msgspec.json.encode(self._spec).decode()]
+            argv = [*command, "--fd", str(theirs.fileno()), "--spec", encode_spec(self._spec)]
             try:
                 self._process = await asyncio.create_subprocess_exec(
                     *argv,

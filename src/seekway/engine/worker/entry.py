@@ -13,7 +13,7 @@ import msgspec
 
 from seekway.core.errors import StartupError
 from seekway.core.ports import Backend
-from seekway.engine.spec import LoadProgress, LocalModelSpec
+from seekway.engine.spec import LoadProgress, LocalModelSpec, decode_spec
 from seekway.engine.worker.host import run_worker
 from seekway.engine.worker.memory import die_with_parent
 
@@ -36,7 +36,7 @@ def worker_process(argv: Sequence[str], load: LoadModel) -> int:
     # Ctrl-C is the service's to answer; it ends its workers itself.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        spec = msgspec.json.decode(arguments.spec, type=LocalModelSpec)
+        spec = decode_spec(arguments.spec)
         pipe = socket.socket(fileno=arguments.fd)
     except (msgspec.MsgspecError, OSError) as error:
         raise StartupError(f"A worker is started by the model service, not by hand: {error}.") from error
