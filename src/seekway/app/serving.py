@@ -12,7 +12,7 @@ from structlog.typing import FilteringBoundLogger
 
 from seekway.app.status import Failed, StatusChannel
 from seekway.core.errors import SeekwayError
-from seekway.core.settings import LogSettings, Settings
+from seekway.core.settings import LogSettings, Settings, set_library_switches
 from seekway.observability.logging import make_logger
 
 Serve = Callable[[StatusChannel, FilteringBoundLogger], Awaitable[None]]
@@ -20,6 +20,7 @@ Serve = Callable[[StatusChannel, FilteringBoundLogger], Awaitable[None]]
 
 def run_served(log_settings: LogSettings, status_fd: int | None, serve: Serve) -> None:
     """Run ``serve`` on uvloop until it returns; a refusal to start goes to the supervisor, or up to the command line."""
+    set_library_switches()
     channel = StatusChannel(status_fd)
     log = make_logger(log_settings)
     try:

@@ -250,6 +250,11 @@ def worker_environment(environ: Mapping[str, str] | None = None) -> dict[str, st
     }
 
 
+def set_library_switches() -> None:
+    """Before gRPC is imported: our processes never fork without exec, so its fork handlers only cost and complain."""
+    os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"  # noqa: TID251 - the one place that knows the environment
+
+
 def is_loopback(host: str) -> bool:
     if host == "localhost":
         return True

@@ -94,10 +94,14 @@ class BackendDirectory:
             settled = all(not k.away and all(m.state == "ready" for m in k.models) for k in self._known)
             await asyncio.sleep(self._interval_s if settled else self._least_age_s)
 
-    async def refresh(self, timeout_s: float | None = None) -> None:
-        """Ask all members at once and wait at most ``timeout_s`` for each; a failure is kept, not raised."""
+    async def refresh(self, timeout_s: float | None = None, least_age_s: float | None = None) -> None:
+        """Ask all members at once and wait at most ``timeout_s`` for each; a failure is kept, not raised.
+
+        A member that answered less than ``least_age_s`` ago is not asked again.
+        """
         wait = self._timeout_s if timeout_s is None else timeout_s
-        await asyncio.gather(*(self._ask(known, wait) for known in self._known))
+        age = self._least_age_s if least_age_s is None else least_age_s
+        await asyncio.gather(*(self._ask(known, wait, age) for known in self._known))
 
     async def route(self, name: str) -> Route:
         """The first member that serves ``name``.
@@ -105,8 +109,9 @@ class BackendDirectory:
         Raises ``ModelNotFound`` with the names there are, ``BackendUnavailable`` when the model is loading or failed or nobody has answered yet.
         """
         found = self.find(name)
-        if found is None:
-            await self.refresh()
+        if found is None or found.model.state == "loading":
+            # A model that has just become ready must not be refused for what was heard a moment ago.
+            await self.refresh(least_age_s=0.0 if found else None)
             found = self.find(name)
         if found is None:
             raise self._not_found(name)
@@ -156,11 +161,11 @@ class BackendDirectory:
         """Close every member's backend."""
         await asyncio.gather(*(known.member.backend.close() for known in self._known))
 
-    async def _ask(self, known: _Known, timeout_s: float) -> None:
+    async def _ask(self, known: _Known, timeout_s: float, least_age_s: float) -> None:
         try:
             async with asyncio.timeout(timeout_s), known.lock:
                 # Whoever waited for the lock finds an answer that is fresh enough.
-                if known.asked_at is not None and time.monotonic() - known.asked_at < self._least_age_s:
+                if known.asked_at is not None and time.monotonic() - known.asked_at < least_age_s:
                     return
                 try:
                     known.models = await known.member.backend.models()
