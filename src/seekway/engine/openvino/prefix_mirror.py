@@ -93,6 +93,11 @@ class PrefixMirror:
         named = min(len(sequence.blocks) * BLOCK_TOKENS, sequence.prompt)
         return not sequence.started or sequence.processed >= named
 
+    def prompt_is_computed(self, number: int) -> bool:
+        """Whether the last step reached the prompt's end, and so sampled the first token."""
+        sequence = self._sequences[number]
+        return sequence.started and sequence.processed >= sequence.prompt
+
     def add(self, number: int, prompt: tuple[int, ...]) -> int:
         """Note a request as it enters the pipeline; gives the number of its prompt's tokens that are not computed again."""
         sequence = _Sequence(prompt)
