@@ -34,7 +34,7 @@ _FILE = InstalledFile(
 _POLL_S = 0.1
 _WORK = ".demo-"
 _BLOCK = 1024 * 1024
-_OTHER_WAYS = "Or put a GGUF file into seekway.toml ([[models]] with name and path), or set DEEPSEEK_API_KEY."
+_OTHER_WAYS = "Without it: name a GGUF file in seekway.toml ([[models]] with name and path), or set DEEPSEEK_API_KEY."
 
 Step = Literal["download", "unpack"]
 OnDemoProgress = Callable[[Step, int, int], None]

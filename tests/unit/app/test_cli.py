@@ -144,6 +144,18 @@ def test_quantize_prints_memory_and_perplexity_before_and_after(config: Path, tm
     assert report["quantized"]["parameters"] > 0
 
 
+async def test_an_installed_model_is_quantized_into_another_installed_one(config: Path, tmp_path: Path) -> None:
+    content = write_tiny_gguf(tmp_path / "tiny.gguf").read_bytes()
+    async with HubServer({"model-F16.gguf": content}) as server:
+        await pull(config, "owner/model:F16", "--mirror", server.base)
+    result = run(config, "models", "quantize", "owner/model:F16", "--to", "q4_k_m", "--no-perplexity")
+    assert result.exit_code == 0, result.stderr
+    made = Store(tmp_path / "models").find("owner/model:F16-q4_k_m")
+    assert made is not None
+    assert made.source.startswith("quantized:owner/model:F16@")
+    assert "seekway up --model owner/model:F16-q4_k_m" in result.stderr
+
+
 def test_what_nobody_foresaw_is_one_line_unless_asked_for(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(_: Store) -> None:
         raise ZeroDivisionError
