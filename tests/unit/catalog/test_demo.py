@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -33,3 +34,31 @@ async def test_an_installed_demo_model_touches_no_index(demo_model: Path) -> Non
     assert model.name == DEMO_MODEL
     assert store.path_of(model) == demo_model
     assert read_architecture(demo_model) == "llama"
+
+
+async def test_cancelling_ends_pip_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, gone = asyncio.Event(), asyncio.Event()
+
+    async def stall(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.set()
+        # pip sends its request and then waits; the end of the stream is pip's end.
+        while await reader.read(65536):
+            pass
+        gone.set()
+        writer.close()
+
+    async with await asyncio.start_server(stall, "127.0.0.1", 0) as index:
+        port = index.sockets[0].getsockname()[1]
+        monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{port}/simple")
+        for name in ("PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_NO_INDEX", "http_proxy", "HTTP_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        async with asyncio.timeout(60):
+            installing = asyncio.ensure_future(install_demo(Store(tmp_path)))
+            await asked.wait()
+            installing.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await installing
+            await gone.wait()
+    assert names_in(tmp_path) == [".smollm2@135m.lock"]

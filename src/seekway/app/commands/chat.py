@@ -148,7 +148,7 @@ def _converse(conversation: Conversation) -> None:
     notes.print(Text(f"{conversation.model} · /help for commands, Ctrl-D to leave", style="dim"))
     while True:
         try:
-            line = click.prompt(click.style(">", bold=True), prompt_suffix=" ", default="", show_default=False).strip()
+            line = click.prompt(">", prompt_suffix=" ", default="", show_default=False).strip()
         except click.Abort:
             # click makes both Ctrl-C and Ctrl-D an Abort; Ctrl-C at an empty prompt leaves too, as in a shell's cat.
             notes.print()

@@ -18,7 +18,7 @@ from seekway.catalog.gguf_header import read_architecture
 from seekway.catalog.perplexity import Perplexity, measure_perplexity
 from seekway.catalog.pull import pull
 from seekway.catalog.quantization_mix import TARGETS, Target
-from seekway.catalog.quantize import Quantized, quantize
+from seekway.catalog.quantize import Quantized, quantize, quantize_installed
 from seekway.catalog.store import InstalledModel, Store
 from seekway.core.errors import ModelFileError
 from seekway.core.settings import CatalogSettings, hub_token
@@ -165,6 +165,7 @@ def quantize_model(
 ) -> None:
     """Make a model's weights smaller. SOURCE is a GGUF file or an installed model.
 
+    An installed model's result is installed as NAME-TYPE, a file's lies beside it, both unless --output says otherwise.
     Prints the memory of the weights before and after, and how well either predicts a text: the lower the perplexity the better.
 
     \b
@@ -172,21 +173,28 @@ def quantize_model(
       seekway models quantize model-F16.gguf --to q4_k_m
       seekway models quantize deepseek-r1:7b --to q8_0 --output r1-q8.gguf
     """
-    path = _source_path(source, Store(command_line.settings.catalog.directory))
-    target = target or path.with_name(f"{path.stem}-{to.upper()}.gguf")
+    store = Store(command_line.settings.catalog.directory)
+    path, installed = _quantize_source(source, store)
+    made: InstalledModel | None = None
     with steps_bar(f"quantizing to {to}") as bar:
-        result = quantize(path, target, to, lambda done, total, name: bar.update(done, total))
+        if installed is not None and target is None:
+            made, result = quantize_installed(store, installed, to, lambda done, total, _: bar.update(done, total))
+        else:
+            target = target or path.with_name(f"{path.stem}-{to.upper()}.gguf")
+            result = quantize(path, target, to, lambda done, total, _: bar.update(done, total))
     before = after = None
     if perplexity:
         with steps_bar("perplexity before") as bar:
             before = measure_perplexity(path, on_progress=lambda f: bar.update(f, 1), most_tokens=perplexity_tokens)
             after = measure_perplexity(
-                target, on_progress=lambda f: bar.update(f, 1, "perplexity after"), most_tokens=perplexity_tokens
+                result.path, on_progress=lambda f: bar.update(f, 1, "perplexity after"), most_tokens=perplexity_tokens
             )
     if as_json:
         _print_json(QuantizeReport(result, before, after))
     else:
         _describe_quantized(path, result, before, after)
+        if made is not None:
+            messages().print(f"Installed as {made.name}. Serve it: seekway up --model {made.name}")
 
 
 class QuantizeReport(msgspec.Struct, frozen=True):
@@ -208,15 +216,15 @@ async def _pull(name: str, settings: CatalogSettings, revision: str | None) -> I
         )
 
 
-def _source_path(source: str, store: Store) -> Path:
+def _quantize_source(source: str, store: Store) -> tuple[Path, InstalledModel | None]:
     path = Path(source).expanduser()
-    if path.suffix.lower() == ".gguf" or path.exists():
+    if path.suffix.lower() == ".gguf" or path.is_file():
         read_architecture(path)
-        return path
+        return path, None
     installed = store.find(source)
     if installed is None:
         raise ModelFileError(f"{source} is neither a GGUF file nor an installed model; see seekway models list.")
-    return store.path_of(installed)
+    return store.path_of(installed), installed
 
 
 def _installed(installed: tuple[InstalledModel, ...]) -> Table:
@@ -314,4 +322,10 @@ def _rows(rows: dict[str, str]) -> None:
 
 
 def _print_json(value: object) -> None:
-    click.echo(msgspec.json.format(msgspec.json.encode(value)).decode())
+    click.echo(msgspec.json.format(msgspec.json.encode(value, enc_hook=_encode_path)).decode())
+
+
+def _encode_path(value: object) -> str:
+    if isinstance(value, Path):
+        return str(value)
+    raise NotImplementedError

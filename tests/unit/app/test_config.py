@@ -1,0 +1,81 @@
+"""``config check`` shows what is in force and where a mistake stands."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from seekway.app.cli import main
+from seekway.app.config_lines import line_of
+
+
+def check(path: Path, *arguments: str, **environ: str) -> Result:
+    env: dict[str, str | None] = {"DEEPSEEK_API_KEY": None, **environ}
+    return CliRunner().invoke(main, ["--config", str(path), "config", "check", *arguments], env=env)
+
+
+def test_what_is_printed_is_toml_and_in_force(tmp_path: Path) -> None:
+    path = tmp_path / "s.toml"
+    path.write_text(
+        '[gateway]\nport = 9000\n[[models]]\nname = "a"\n[aliases]\n"deepseek-chat" = "a"\n'
+        '[[backends]]\nname = "b"\nbase_url = "https://user:hunter2@example.com"\n'
+    )
+    result = check(path, SEEKWAY_GATEWAY__HOST="::1")
+    assert result.exit_code == 0, result.stderr
+    shown = tomllib.loads(result.stdout)
+    assert (shown["gateway"]["port"], shown["gateway"]["host"]) == (9000, "::1")
+    assert shown["models"][0]["name"] == "a"
+    assert shown["aliases"] == {"deepseek-chat": "a"}
+    assert shown["backends"][0]["base_url"] == "https://***@example.com"
+    assert "hunter2" not in result.stdout
+    assert json.loads(check(path, "--json").stdout)["gateway"]["port"] == 9000
+
+
+def test_a_key_is_never_shown(tmp_path: Path) -> None:
+    path = tmp_path / "s.toml"
+    path.write_text("")
+    result = check(path, DEEPSEEK_API_KEY="sk-very-secret")
+    assert "sk-very-secret" not in result.output
+    assert tomllib.loads(result.stdout)["backends"][0]["api_key_env"] == "DEEPSEEK_API_KEY"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "field"),
+    [
+        ("[gateway]\n\nport = 99999\n", 3, "port"),
+        ("# a comment\n[gateway]\nprot = 1\n", 3, "prot"),
+        ('[[models]]\nname = "a"\n\n[[models]]\nname = ""\n', 2, "name"),
+        ("gateway = 3\n", 1, "gateway"),
+        ("[gateway]\nport = \n", 2, "line 2"),
+        ('[gate]\nport = "a"\n', 1, "gate"),
+    ],
+    ids=["range", "unknown field", "in a list", "no table", "no TOML", "unknown table"],
+)
+def test_a_mistake_is_named_with_file_line_and_field(tmp_path: Path, text: str, line: int, field: str) -> None:
+    path = tmp_path / "s.toml"
+    path.write_text(text)
+    result = check(path)
+    assert result.exit_code == 1
+    assert result.stderr.count("\n") == 1
+    assert str(path) in result.stderr
+    assert f"line {line}" in result.stderr
+    assert field in result.stderr
+
+
+def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    result = check(tmp_path / "none.toml")
+    assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
+    assert "cannot be read" in result.stderr
+
+
+def test_dotted_keys_and_headings_are_found() -> None:
+    text = 'gateway.port = 1\n[catalog] # here\n"hub" = "x"\n'
+    assert line_of(["gateway", "port"], text) == 1
+    assert line_of(["catalog"], text) == 2
+    assert line_of(["catalog", "hub"], text) == 3
+    assert line_of(["catalog", "nothing"], text) == 2
+    assert line_of(["engine"], text) is None
