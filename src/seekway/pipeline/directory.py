@@ -52,11 +52,30 @@ class Route:
             )
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often a member is asked, in seconds: every ``settled_s`` while all is well, every ``unsettled_s`` while it is away or loading.
+
+    An answer younger than ``fresh_s`` is good enough for whoever asks in between; ``timeout_s`` is how long an answer may take.
+    """
+
+    settled_s: float
+    unsettled_s: float
+    fresh_s: float
+    timeout_s: float
+
+
+LOCAL_PACE = Pace(settled_s=5.0, unsettled_s=0.2, fresh_s=0.2, timeout_s=2.0)
+REMOTE_PACE = Pace(settled_s=30.0, unsettled_s=2.0, fresh_s=15.0, timeout_s=5.0)
+"""Another server's list changes seldom and each question is a request of its own, which its operator may count."""
+
+
 class _Known:
     """What one member last said of itself; its models stay known while it is away, so that asking for them says 503 and not 404."""
 
-    def __init__(self, member: Member) -> None:
+    def __init__(self, member: Member, pace: Pace) -> None:
         self.member = member
+        self.pace = pace
         self.models: tuple[ModelInfo, ...] = ()
         self.asked_at: float | None = None
         self.problem = "has not been asked yet"
@@ -66,42 +85,31 @@ class _Known:
     def away(self) -> bool:
         return bool(self.problem)
 
+    @property
+    def settled(self) -> bool:
+        return not self.away and all(model.state == "ready" for model in self.models)
+
+    def fresh(self, for_s: float) -> bool:
+        return self.asked_at is not None and time.monotonic() - self.asked_at < for_s
+
 
 class BackendDirectory:
-    """``members`` come first to last where two serve the same name.
-
-    ``interval_s`` is how often :meth:`watch` asks, ``timeout_s`` how long an answer may take,
-    ``least_age_s`` how old an answer must be before an unknown name makes the directory ask again.
-    """
+    """``members`` come first to last where two serve the same name."""
 
     def __init__(
-        self,
-        members: Sequence[Member],
-        *,
-        interval_s: float = 5.0,
-        timeout_s: float = 2.0,
-        least_age_s: float = 0.2,
+        self, members: Sequence[Member], *, local_pace: Pace = LOCAL_PACE, remote_pace: Pace = REMOTE_PACE
     ) -> None:
-        self._known = [_Known(member) for member in members]
-        self._interval_s = interval_s
-        self._timeout_s = timeout_s
-        self._least_age_s = least_age_s
+        self._known = [_Known(m, local_pace if m.kind == "local" else remote_pace) for m in members]
 
     async def watch(self) -> None:
-        """Ask all members every ``interval_s``, until cancelled; more often while one is away or loading, so that it serves at once when it can."""
-        while True:
-            await self.refresh()
-            settled = all(not k.away and all(m.state == "ready" for m in k.models) for k in self._known)
-            await asyncio.sleep(self._interval_s if settled else self._least_age_s)
+        """Ask every member at its pace, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for known in self._known:
+                group.create_task(self._watch_one(known))
 
-    async def refresh(self, timeout_s: float | None = None, least_age_s: float | None = None) -> None:
-        """Ask all members at once and wait at most ``timeout_s`` for each; a failure is kept, not raised.
-
-        A member that answered less than ``least_age_s`` ago is not asked again.
-        """
-        wait = self._timeout_s if timeout_s is None else timeout_s
-        age = self._least_age_s if least_age_s is None else least_age_s
-        await asyncio.gather(*(self._ask(known, wait, age) for known in self._known))
+    async def refresh(self, most_s: float | None = None) -> None:
+        """Ask the members whose answer is not fresh, all at once, waiting at most ``most_s``; a failure is kept, not raised."""
+        await asyncio.gather(*(self._ask(known, known.pace.fresh_s, most_s) for known in self._known))
 
     async def route(self, name: str) -> Route:
         """The first member that serves ``name``.
@@ -109,9 +117,13 @@ class BackendDirectory:
         Raises ``ModelNotFound`` with the names there are, ``BackendUnavailable`` when the model is loading or failed or nobody has answered yet.
         """
         found = self.find(name)
-        if found is None or found.model.state == "loading":
+        if found is None:
+            # A name nobody knew may be new; being asked for unknown names must not become a flood at the backends.
+            await asyncio.gather(*(self._ask(known, known.pace.unsettled_s) for known in self._known))
+            found = self.find(name)
+        elif found.model.state == "loading":
             # A model that has just become ready must not be refused for what was heard a moment ago.
-            await self.refresh(least_age_s=0.0 if found else None)
+            await asyncio.gather(*(self._ask(k, 0.0) for k in self._known if k.member.name == found.member.name))
             found = self.find(name)
         if found is None:
             raise self._not_found(name)
@@ -161,11 +173,17 @@ class BackendDirectory:
         """Close every member's backend."""
         await asyncio.gather(*(known.member.backend.close() for known in self._known))
 
-    async def _ask(self, known: _Known, timeout_s: float, least_age_s: float) -> None:
+    async def _watch_one(self, known: _Known) -> None:
+        while True:
+            await self._ask(known, known.pace.unsettled_s / 2)
+            await asyncio.sleep(known.pace.settled_s if known.settled else known.pace.unsettled_s)
+
+    async def _ask(self, known: _Known, fresh_s: float, most_s: float | None = None) -> None:
+        timeout_s = known.pace.timeout_s if most_s is None else min(most_s, known.pace.timeout_s)
         try:
+            # Whoever waited for the lock finds a fresh answer.
             async with asyncio.timeout(timeout_s), known.lock:
-                # Whoever waited for the lock finds an answer that is fresh enough.
-                if known.asked_at is not None and time.monotonic() - known.asked_at < least_age_s:
+                if known.fresh(fresh_s):
                     return
                 try:
                     known.models = await known.member.backend.models()
@@ -173,7 +191,9 @@ class BackendDirectory:
                 finally:
                     known.asked_at = time.monotonic()
         except TimeoutError:
-            known.problem = f"did not answer within {timeout_s:g} s"
+            # A caller in a hurry says nothing about the member.
+            if timeout_s >= known.pace.timeout_s:
+                known.problem = f"did not answer within {timeout_s:g} s"
         except SeekwayError as error:
             known.problem = error.message
 

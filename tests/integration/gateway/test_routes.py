@@ -87,7 +87,7 @@ async def test_rerank_answers_as_vllm_does() -> None:
 
 async def test_models_of_all_backends_are_listed_and_one_that_is_away_harms_no_other() -> None:
     away = FakeBackend(models=(model_info("far"),), error=BackendUnavailable("It is away."))
-    async with serving(others=[Member("cloud", away, "openai")]) as served:
+    async with serving(others=[Member("cloud", away)]) as served:
         listed = (await served.ask("GET", "/v1/models")).json()
         assert listed == {
             "object": "list",

@@ -9,10 +9,11 @@ import pytest
 
 from seekway.core.errors import BackendUnavailable, InvalidRequest, ModelNotFound, SeekwayError
 from seekway.core.types import ModelInfo
-from seekway.pipeline.directory import BackendDirectory, Member
+from seekway.pipeline.directory import BackendDirectory, Member, Pace
 from seekway.pipeline.names import ModelNames
 from tests.fakes.backend import FakeBackend, model_info
 
+EAGER = Pace(settled_s=0, unsettled_s=0, fresh_s=0, timeout_s=0.05)
 AWAY = BackendUnavailable("It is away.")
 
 
@@ -25,18 +26,20 @@ class HangingBackend(FakeBackend):
 class AskedBackend(FakeBackend):
     """Tells when it was asked."""
 
-    def __init__(self, error: SeekwayError) -> None:
+    def __init__(self, error: SeekwayError | None = None) -> None:
         super().__init__(error=error)
         self.asked = asyncio.Event()
+        self.times = 0
 
     async def models(self) -> tuple[ModelInfo, ...]:
         self.asked.set()
+        self.times += 1
         return await super().models()
 
 
 def directory(*backends: FakeBackend) -> BackendDirectory:
     members = [Member(f"b{i}", backend) for i, backend in enumerate(backends)]
-    return BackendDirectory(members, least_age_s=0, timeout_s=0.05)
+    return BackendDirectory(members, local_pace=EAGER)
 
 
 async def test_the_first_member_goes_first_and_one_that_is_away_last() -> None:
@@ -64,6 +67,22 @@ async def test_a_backend_that_hangs_harms_no_other() -> None:
     routes = directory(HangingBackend(), FakeBackend())
     assert (await routes.route("fake")).member.name == "b1"
     assert routes.problems() == {"b0": "did not answer within 0.05 s"}
+
+
+async def test_a_caller_in_a_hurry_calls_nobody_away() -> None:
+    hanging = BackendDirectory([Member("slow", HangingBackend())])
+    await hanging.refresh(0.01)
+    assert hanging.problems() == {"slow": "has not been asked yet"}
+
+
+async def test_a_remote_server_is_not_asked_again_while_its_answer_is_fresh() -> None:
+    backend = AskedBackend()
+    routes = BackendDirectory([Member("cloud", backend, "openai")])
+    for _ in range(3):
+        await routes.refresh()
+        with pytest.raises(ModelNotFound):
+            await routes.route("nobody")
+    assert backend.times == 1
 
 
 async def test_models_of_a_backend_that_went_away_stay_known_as_failed() -> None:
