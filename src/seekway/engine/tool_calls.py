@@ -63,10 +63,11 @@ class _Parser:
         self.idle = True
         self._buffer = ""
         self._outside = True
+        self._after_call = False
         self._out: list[Piece] = []
 
     def feed(self, text: str) -> list[Piece]:
-        if self.idle and self.begin[0] not in text:
+        if self.idle and not self._after_call and self.begin[0] not in text:
             return [TextDelta(text)] if text else []
         self._buffer += text
         while self._buffer and (self._search() if self._outside else self._step()):
@@ -107,13 +108,17 @@ class _Parser:
         """The text ended inside a call."""
 
     def _text(self, text: str) -> None:
-        # White space between and after calls is their layout, not an answer.
-        if text and not (self.calls and not text.strip()):
+        if self._after_call:
+            # White space between and after calls is their layout, not an answer.
+            text = text.lstrip()
+            self._after_call = not text
+        if text:
             self._out.append(TextDelta(text))
 
     def _call(self, name: str) -> None:
         self._out.append(ToolCallDelta(self.calls, f"call_{secrets.token_hex(12)}", name))
         self.calls += 1
+        self._after_call = True
 
     def _arguments(self, text: str) -> None:
         if text:
