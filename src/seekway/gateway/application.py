@@ -31,6 +31,7 @@ from seekway.gateway.routes.admin_routes import AdminRoutes, TrialBody, TrialRep
 from seekway.gateway.routes.health_routes import HealthRoutes
 from seekway.gateway.routes.model_routes import ModelRoutes
 from seekway.gateway.streaming import error_response
+from seekway.observability.engine_figures import EngineFigures
 from seekway.observability.metrics import Metrics
 from seekway.pipeline.pipeline import Pipeline
 
@@ -51,7 +52,9 @@ def create_app(
     drain: Drain,
     key_digests: Collection[bytes] | None = None,
 ) -> FastAPI:
-    """``key_digests`` None leaves the gateway open; the composition root reads the key file and refuses an empty one.
+    """``metrics`` must be this application's own: the engines' figures are registered with it.
+
+    ``key_digests`` None leaves the gateway open; the composition root reads the key file and refuses an empty one.
 
     The lifespan watches the backends and closes them at the end; ``app.state.drain`` is ``drain``.
     """
@@ -69,6 +72,7 @@ def create_app(
     app = DescribedApp(title="Seekway", version=version("seekway"), lifespan=lifespan, redoc_url=None)
     app.state.drain = drain
     metrics.watch_in_flight(lambda: drain.in_flight)
+    metrics.registry.register(EngineFigures(pipeline.routes.served))
     app.add_middleware(RequestEdge, drain=drain, metrics=metrics, log=log)
     app.add_exception_handler(SeekwayError, _on_refusal)
     app.add_exception_handler(HTTPException, _on_http)

@@ -17,7 +17,6 @@ from seekway.core.settings import GatewaySettings, LogSettings, Settings
 from seekway.gateway.application import create_app
 from seekway.gateway.dialects.openai_errors import ErrorEnvelope
 from seekway.gateway.drain import Drain
-from seekway.observability.engine_figures import EngineFigures
 from seekway.observability.logging import make_logger
 from seekway.observability.metrics import Metrics
 from seekway.pipeline.assembly import build_pipeline
@@ -124,7 +123,6 @@ async def serving(
     settings = Settings(gateway=gateway or GatewaySettings(), aliases={"short": "fake"})
     metrics = Metrics(CollectorRegistry())
     pipeline = build_pipeline(settings, [Member("own", backend), *others], metrics)
-    metrics.registry.register(EngineFigures(pipeline.routes.served))
     drain, log = Drain(), io.StringIO()
     logger = make_logger(LogSettings(level="debug", format="json"), log)
     app = create_app(settings, pipeline, metrics=metrics, log=logger, drain=drain, key_digests=key_digests)
