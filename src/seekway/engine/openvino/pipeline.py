@@ -97,7 +97,9 @@ class Pipeline(Protocol):
     step_holds_lock: bool
     """Whether Python stands still during a step, so that the event loop must be given a turn between two."""
 
-    def add(self, number: int, request: TokenRequest) -> Sequence: ...
+    def add(self, number: int, request: TokenRequest) -> Sequence:
+        """Raises ``InvalidParameter`` for sampling parameters out of range."""
+        ...
 
     def step(self) -> None:
         """Prefill a chunk or decode one token of every sequence; raises ``RuntimeError`` when the engine fails."""
@@ -167,7 +169,11 @@ class OpenVinoPipeline:
         self.tokenizer = inner.get_tokenizer()
 
     def add(self, number: int, request: TokenRequest) -> Sequence:
-        return _OpenVinoSequence(self._inner.add_request(number, _tensor(request.prompt), _config(request)), request)
+        try:
+            handle = self._inner.add_request(number, _tensor(request.prompt), _config(request))
+        except RuntimeError as error:
+            raise InvalidParameter(f"The sampling parameters cannot be used: {_last_line(error)}.") from error
+        return _OpenVinoSequence(handle, request)
 
     def step(self) -> None:
         self._step()

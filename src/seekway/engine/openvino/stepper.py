@@ -137,12 +137,13 @@ class Stepper:
             return
         self._numbers += 1
         job.number = self._numbers
+        self._inside[job.number] = job
         try:
             job.sequence = self._pipeline.add(job.number, job.request)
         except SeekwayError as error:
+            del self._inside[job.number]
             self._send([(job, error)])
             return
-        self._inside[job.number] = job
         if self._mirror is not None:
             job.cached_tokens = self._mirror.add(job.number, prompt)
 
