@@ -14,7 +14,7 @@ class FakeEngine:
     """Gives ``scripts`` in turn, one a request, the last one again and again; keeps what it was asked.
 
     ``hang`` True waits for ever after the script instead of ending.
-    ``closed`` counts iterators that were closed or run to their end.
+    ``asked`` is set by the first request, ``closed`` counts iterators that were closed or run to their end.
     """
 
     name = "fake"
@@ -28,12 +28,14 @@ class FakeEngine:
         self.requests: list[TokenRequest] = []
         self.closed = 0
         self.shut = False
+        self.asked = asyncio.Event()
         self._scripts = list(scripts)
         self._hang = hang
 
     async def generate(self, request: TokenRequest) -> AsyncIterator[TokenChunk]:
         script = self._scripts[min(len(self.requests), len(self._scripts) - 1)]
         self.requests.append(request)
+        self.asked.set()
         try:
             for chunk in script:
                 yield chunk

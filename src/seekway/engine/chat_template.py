@@ -27,8 +27,8 @@ from seekway.engine.reasoning import CLOSE, OPEN
 from seekway.engine.tool_formats import ToolFormat, tool_format_of
 
 _MAX_SOURCE: Final = 256 * 1024
-_MAX_RENDERED: Final = 16 * 1024 * 1024
-_MAX_SECONDS: Final = 10.0
+_MAX_RENDERED: Final = 8 * 1024 * 1024
+_MAX_SECONDS: Final = 5.0
 
 _RENDERING_ERRORS: Final = (
     TemplateError,

@@ -117,8 +117,13 @@ SCRAPS = st.sampled_from(
         CALLS_BEGIN,
         CALL_BEGIN,
         SEPARATOR,
+        CALL_END,
+        CALLS_END,
+        "function",
+        "\n",
+        "<",
+        "；",
     ]
-    + [CALL_END, CALLS_END, "function", "\n", "<", "；"]
 )
 
 

