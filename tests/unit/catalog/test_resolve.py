@@ -70,7 +70,7 @@ def test_names_on_the_command_line_win_and_keep_the_embedding_model(tmp_path: Pa
     ("model", "sentence"),
     [
         (ModelSettings("deepseek-r1:7b"), "run seekway models pull deepseek-r1:7b"),
-        (ModelSettings("x", path="/no/such.gguf"), r"/no/such\.gguf does not exist"),
+        (ModelSettings("x", path="/no/such.gguf"), r"/no/such\.gguf cannot be read"),
     ],
     ids=["not pulled", "no file"],
 )

@@ -14,7 +14,6 @@ from seekway.app.cli import CommandLine, pass_command_line
 from seekway.app.terminal import bytes_bar, messages, output, size, steps_bar
 from seekway.catalog.demo import DEMO_DOWNLOAD_BYTES, DEMO_MODEL, install_demo
 from seekway.catalog.entries import ENTRIES, CatalogEntry, HubName, find_entry
-from seekway.catalog.gguf_header import read_architecture
 from seekway.catalog.perplexity import Perplexity, measure_perplexity
 from seekway.catalog.pull import pull
 from seekway.catalog.quantization_mix import TARGETS, Target
@@ -22,6 +21,7 @@ from seekway.catalog.quantize import Quantized, quantize, quantize_installed
 from seekway.catalog.store import InstalledModel, Store
 from seekway.core.errors import ModelFileError
 from seekway.core.settings import CatalogSettings, hub_token
+from seekway.engine.gguf.header import read_header
 
 
 @click.group()
@@ -219,7 +219,7 @@ async def _pull(name: str, settings: CatalogSettings, revision: str | None) -> I
 def _quantize_source(source: str, store: Store) -> tuple[Path, InstalledModel | None]:
     path = Path(source).expanduser()
     if path.suffix.lower() == ".gguf" or path.is_file():
-        read_architecture(path)
+        read_header(path)
         return path, None
     installed = store.find(source)
     if installed is None:
