@@ -127,6 +127,8 @@ class Child:
             case Ready():
                 if not self._ready.done():
                     self._ready.set_result(None)
+                elif self.restarts:
+                    self._log.info("process serves again", process=self.name, restarts=self.restarts)
             case Failed(code=code, message=message):
                 self._fail(error_from_code(code, message))
                 self._log.error("process will not serve", process=self.name, error=message)
