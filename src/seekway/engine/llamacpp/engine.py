@@ -22,8 +22,9 @@ from seekway.core.types import EngineStats
 from seekway.engine.admission import Admission
 from seekway.engine.base import EngineOptions, TokenChunk, TokenRequest
 from seekway.engine.figures import EngineFigures
-from seekway.engine.gguf.header import GgufHeader, read_header
+from seekway.engine.gguf.header import GgufHeader
 from seekway.engine.llamacpp.native import NativeServer, reclaim_signals, start_server
+from seekway.engine.llamacpp.parts import headers_of
 from seekway.engine.llamacpp.plan import LoadPlan, is_reranker, plan_load
 from seekway.engine.llamacpp.stream import TokenStream
 from seekway.engine.llamacpp.vocabulary import Vocabulary
@@ -47,16 +48,22 @@ class LlamaCppEngine:
     max_top_logprobs = _TOP_LOGPROBS
 
     def __init__(
-        self, server: NativeServer, header: GgufHeader, plan: LoadPlan, *, max_queued: int, prefix_cache: bool
+        self,
+        server: NativeServer,
+        headers: tuple[GgufHeader, ...],
+        plan: LoadPlan,
+        *,
+        max_queued: int,
+        prefix_cache: bool,
     ) -> None:
         self.plan = plan
         self.embedding = plan.pooling is not None
         self.context_length = plan.context_length
-        self.weight_bytes = header.weight_bytes
+        self.weight_bytes = sum(part.weight_bytes for part in headers)
         self._server: NativeServer | None = server
         self._prefix_cache = prefix_cache
-        self._n_vocab = header.n_vocab
-        self._vocabulary = Vocabulary(header.path)
+        self._n_vocab = headers[0].n_vocab
+        self._vocabulary = Vocabulary(headers[0].path)
         self._admission = Admission(plan.slots, max_queued)
         self._figures = EngineFigures()
         self._threads = ThreadPoolExecutor(plan.slots, thread_name_prefix="llamacpp")
@@ -175,16 +182,16 @@ async def load_llamacpp(options: EngineOptions, progress: LoadProgress) -> Llama
     Raises ``ModelFileError`` for a file that is missing, broken or unknown, ``InsufficientMemory`` before loading what would not fit.
     """
     progress("reading the file's header", 0.0)
-    header = await asyncio.to_thread(read_header, options.model_path)
-    header.check_complete()
+    headers = await asyncio.to_thread(headers_of, options.model_path)
+    header, weight_bytes = headers[0], sum(part.weight_bytes for part in headers)
     if is_reranker(header):
         raise ModelFileError(
             f"{header.path.name} is a reranker, which this engine does not serve; choose another model."
         )
     plan = plan_load(header, options)
-    needed = header.weight_bytes + plan.kv_cache_bytes + _WORKING_BYTES
+    needed = weight_bytes + plan.kv_cache_bytes + _WORKING_BYTES
     require_memory(needed, header.path.name, available_bytes())
-    await asyncio.to_thread(_read_ahead, header.path, progress)
+    await asyncio.to_thread(_read_ahead, [part.path for part in headers], progress)
     progress("starting llama.cpp", 0.9)
     threads = options.threads or _usable_cores()
     server = await asyncio.to_thread(
@@ -192,18 +199,19 @@ async def load_llamacpp(options: EngineOptions, progress: LoadProgress) -> Llama
     )
     reclaim_signals()
     progress("ready", 1.0)
-    return LlamaCppEngine(server, header, plan, max_queued=options.max_queued, prefix_cache=options.prefix_cache)
+    return LlamaCppEngine(server, headers, plan, max_queued=options.max_queued, prefix_cache=options.prefix_cache)
 
 
-def _read_ahead(path: Path, progress: LoadProgress) -> None:
-    """Bring the file into the system's cache, from where llama.cpp maps it: this is what loading waits for, and can be told."""
-    size = max(path.stat().st_size, 1)
+def _read_ahead(paths: list[Path], progress: LoadProgress) -> None:
+    """Bring the files into the system's cache, from where llama.cpp maps them: this is what loading waits for, and can be told."""
+    size = max(sum(path.stat().st_size for path in paths), 1)
     buffer = bytearray(_READ_BYTES)
     done = 0
-    with path.open("rb", buffering=0) as file:
-        while count := file.readinto(buffer):
-            done += count
-            progress("reading the weights", min(0.9 * done / size, 0.9))
+    for path in paths:
+        with path.open("rb", buffering=0) as file:
+            while count := file.readinto(buffer):
+                done += count
+                progress("reading the weights", min(0.9 * done / size, 0.9))
 
 
 def _usable_cores() -> int:

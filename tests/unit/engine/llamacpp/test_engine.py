@@ -184,6 +184,26 @@ async def test_leaving_early_leaks_no_slot() -> None:
         assert engine.stats().queued == 0
 
 
+async def test_a_slot_is_free_for_the_next_as_soon_as_the_server_has_left_the_last() -> None:
+    async with loaded("qwen2", max_running=1, max_queued=1) as engine:
+        for _ in range(10):
+            await _start(engine)
+            tokens, _ = await collect(engine, request(_PROMPT, 4))
+            assert len(tokens) == 4
+        assert engine.stats().running == 0
+
+
+async def test_a_request_cancelled_while_its_prompt_is_read_frees_the_slot() -> None:
+    async with loaded("qwen2", max_running=1, context_length=1024) as engine:
+        task = asyncio.ensure_future(collect(engine, request([*_PROMPT] * 120, _LONG)))
+        while engine.stats().requests_total == 0:  # noqa: ASYNC110 - the engine has no event for it
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+        tokens, _ = await collect(engine, request(_PROMPT, 4))
+        assert len(tokens) == 4
+
+
 async def test_beyond_the_queue_is_refused_at_once_and_a_queued_request_leaves_at_once() -> None:
     async with loaded("qwen2", max_running=1, max_queued=1) as engine, asyncio.TaskGroup() as group:
         inside = asyncio.Event()
@@ -217,7 +237,8 @@ async def test_closing_ends_running_and_queued_requests_and_frees_the_threads() 
     with pytest.raises(BackendUnavailable):
         await collect(engine, request(_PROMPT, 4))
     await engine.close()
-    assert _native_threads() == before
+    # A thread that was joined stays listed until the kernel has tidied it away.
+    assert any(_native_threads() <= before for _ in range(2000))
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("llamacpp")]
 
 

@@ -62,3 +62,21 @@ async def test_progress_rises_to_the_end() -> None:
     assert told == sorted(told)
     assert (told[0], told[-1]) == (0.0, 1.0)
     assert 0.9 < engine.weight_bytes / (TINY / "qwen2.gguf").stat().st_size < 1
+
+
+def _first_of_three(path: Path) -> Path:
+    writer = gguf.GGUFWriter(path, "qwen2")
+    writer.add_uint16("split.count", 3)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
+async def test_a_split_model_with_a_missing_part_says_which(tmp_path: Path) -> None:
+    assert "big-00002-of-00003.gguf" in await _refused(_first_of_three(tmp_path / "big-00001-of-00003.gguf"))
+
+
+async def test_a_split_model_is_loaded_by_its_first_part(tmp_path: Path) -> None:
+    assert "-00001-of-00003.gguf" in await _refused(_first_of_three(tmp_path / "big-00002-of-00003.gguf"))
