@@ -157,7 +157,7 @@ class _Comparison:
 @pytest.mark.model
 @pytest.mark.parametrize(
     ("batched", "blocks", "together", "requests"),
-    [(1, 16, 1, 12), (7, 40, 3, 40), (16, 26, 3, 60)],
+    [(1, 16, 1, 8), (7, 40, 3, 20), (16, 26, 3, 30)],
     ids=["token by token", "small steps", "blocks are taken again"],
 )
 def test_the_mirror_tells_what_openvino_does(
@@ -166,4 +166,4 @@ def test_the_mirror_tells_what_openvino_does(
     comparison = _Comparison(demo_model, batched=batched, blocks=blocks, together=together, seed=requests)
     comparison.run(requests)
     assert comparison.mirror.exact
-    assert comparison.reused > 300
+    assert comparison.reused > 200
