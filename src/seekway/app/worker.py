@@ -1,23 +1,28 @@
-"""Composition root of an engine worker; started by the model service, never by hand."""
+"""The worker process: one model, served to the model service that started it."""
 
 from __future__ import annotations
 
+import os
 import sys
-
-import click
+from collections.abc import Sequence
 
 from seekway.core.errors import StartupError
 from seekway.engine.loading import load_local_model
 from seekway.engine.worker.entry import worker_process
 
 
-def main() -> None:
+def main(argv: Sequence[str]) -> int:
+    """Serve until the service ends it; returns the exit status."""
     try:
-        sys.exit(worker_process(sys.argv[1:], load_local_model))
+        return worker_process(argv, load_local_model)
     except StartupError as error:
-        click.echo(f"seekway: {error.message}", err=True)
-        sys.exit(1)
+        sys.stderr.write(f"seekway: {error.message}\n")
+        return 2
 
 
 if __name__ == "__main__":
-    main()
+    status = main(sys.argv[1:])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Native engines keep threads that an ordinary exit would wait for or crash in.
+    os._exit(status)

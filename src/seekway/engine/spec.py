@@ -43,4 +43,5 @@ def decode_spec(text: str) -> LocalModelSpec:
 def _decode_path(expected: type, value: Any) -> Path:
     if expected is Path and isinstance(value, str):
         return Path(value)
-    raise NotImplementedError(f"{expected} does not stand in a spec")
+    # A TypeError here becomes msgspec's own ValidationError, with the path to the field.
+    raise TypeError(f"{expected.__name__} is not written as {type(value).__name__}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -11,6 +12,8 @@ from hypothesis import strategies as st
 
 from seekway.core.errors import BodyTooLarge, InvalidRequest
 from seekway.core.types import Event, Finish, GenerateRequest, ReasoningDelta, TextDelta, TokenLogprob, Usage
+from seekway.engine.base import EngineOptions
+from seekway.engine.spec import LocalModelSpec, decode_spec, encode_spec
 from seekway.engine.worker.frames import (
     Beat,
     Failed,
@@ -149,3 +152,10 @@ async def test_a_lost_connection_swallows_what_is_sent_and_frees_who_waits() -> 
     pipe.sender.send(Failed(1, "overloaded", "busy"))
     await asyncio.sleep(0)
     assert pipe.wire.writes == []
+
+
+def test_a_spec_survives_the_command_line() -> None:
+    spec = LocalModelSpec("m", "1", "here", "llamacpp", EngineOptions(Path("/模型/m.gguf"), context_length=4096))
+    assert decode_spec(encode_spec(spec)) == spec
+    with pytest.raises(msgspec.ValidationError):
+        decode_spec('{"name":"m","version":"1","source":"s","options":{"model_path":7}}')

@@ -108,9 +108,10 @@ class WorkerChild:
 
         When this raises or is cancelled the process is already reaped.
         """
+        spec = encode_spec(self._spec)
         ours, theirs = socket.socketpair()
         with theirs:
-            argv = [*command, "--fd", str(theirs.fileno()), "--spec", encode_spec(self._spec)]
+            argv = [*command, "--fd", str(theirs.fileno()), "--spec", spec]
             try:
                 self._process = await asyncio.create_subprocess_exec(
                     *argv,

@@ -13,9 +13,11 @@ import msgspec
 
 from seekway.core.errors import StartupError
 from seekway.core.ports import Backend
+from seekway.core.settings import LogSettings
 from seekway.engine.spec import LoadProgress, LocalModelSpec, decode_spec
 from seekway.engine.worker.host import run_worker
 from seekway.engine.worker.memory import die_with_parent
+from seekway.observability.logging import make_logger
 
 LoadModel = Callable[[LocalModelSpec, LoadProgress], Awaitable[Backend]]
 _ABANDONED_S = 10.0
@@ -45,5 +47,7 @@ def worker_process(argv: Sequence[str], load: LoadModel) -> int:
 
 async def _run(load: Callable[[LoadProgress], Awaitable[Backend]], pipe: socket.socket) -> int:
     loop = asyncio.get_running_loop()
+    # One line an event, tracebacks inside it: the service logs what comes line by line.
+    log = make_logger(LogSettings(format="json"))
     # A native load or an engine that does not stop must not keep a process alive that nobody waits for.
-    return await run_worker(load, pipe, lambda: loop.call_later(_ABANDONED_S, os._exit, 1))
+    return await run_worker(load, pipe, log, lambda: loop.call_later(_ABANDONED_S, os._exit, 1))

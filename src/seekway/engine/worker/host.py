@@ -9,7 +9,6 @@ import socket
 from collections.abc import Awaitable, Callable
 from typing import assert_never
 
-import structlog
 from structlog.typing import FilteringBoundLogger
 
 from seekway.core.errors import BackendUnavailable, InternalError, SeekwayError, StartupError
@@ -44,25 +43,25 @@ Load = Callable[[LoadProgress], Awaitable[Backend]]
 BEAT_S = 1.0
 DRAIN_S = 20.0
 
-_log: FilteringBoundLogger = structlog.get_logger("seekway.worker")
 
-
-async def serve_worker(backend: Backend, pipe: socket.socket) -> None:
+async def serve_worker(backend: Backend, pipe: socket.socket, log: FilteringBoundLogger) -> None:
     """Serve ``backend`` over ``pipe`` until the service is gone or SIGTERM has drained it; closes the backend."""
 
     async def loaded(_progress: LoadProgress) -> Backend:
         return backend
 
-    await run_worker(loaded, pipe)
+    await run_worker(loaded, pipe, log)
 
 
-async def run_worker(load: Load, pipe: socket.socket, abandoned: Callable[[], object] | None = None) -> int:
+async def run_worker(
+    load: Load, pipe: socket.socket, log: FilteringBoundLogger, abandoned: Callable[[], object] | None = None
+) -> int:
     """Load a model, passing its progress on, and serve it; returns the process's exit status.
 
     A ``SeekwayError`` while loading is sent as a typed frame and yields 1. The pipe's end stops everything, also a load;
     ``abandoned`` is called at that moment, for what must end even when a load or an engine does not.
     """
-    host = _Host(abandoned)
+    host = _Host(log, abandoned)
     connection = await host.connect(pipe)
     loop = asyncio.get_running_loop()
     with contextlib.suppress(NotImplementedError):
@@ -91,8 +90,9 @@ async def _beat(connection: FrameConnection[ToWorker]) -> None:
 class _Host:
     """The requests in flight, by id."""
 
-    def __init__(self, abandoned: Callable[[], object] | None) -> None:
+    def __init__(self, log: FilteringBoundLogger, abandoned: Callable[[], object] | None) -> None:
         self.status = 0
+        self._log = log
         self._abandoned = abandoned
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._paused: dict[int, asyncio.Event] = {}
@@ -120,7 +120,9 @@ class _Host:
             with contextlib.suppress(RuntimeError):  # the loop is closed: the load outlived its reader
                 loop.call_soon_threadsafe(self._connection.send, Progress(step, fraction))
 
-        loading = loop.create_task(_attempt(load, progress))  # held here: the pipe's end must be able to cancel it
+        loading = loop.create_task(
+            _attempt(load, progress, self._log)
+        )  # held here: the pipe's end must be able to cancel it
         stopped = loop.create_task(self._stopping.wait())
         await asyncio.wait((loading, stopped), return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
@@ -193,7 +195,7 @@ class _Host:
         except SeekwayError as error:
             self._fail(message.id, error)
         except Exception:  # noqa: BLE001 - the process's edge: one request's bug must not end the others
-            _log.exception("a request failed")
+            self._log.exception("a request failed")
             self._fail(message.id, InternalError("The model's worker failed on this request; its log says why."))
         finally:
             self._tasks.pop(message.id, None)
@@ -213,14 +215,14 @@ class _Host:
         self._connection.send(Failed(request, error.code, error.message, error.param, error.retry_after_s))
 
 
-async def _attempt(load: Load, progress: LoadProgress) -> Backend | SeekwayError:
+async def _attempt(load: Load, progress: LoadProgress, log: FilteringBoundLogger) -> Backend | SeekwayError:
     try:
         return await load(progress)
     except SeekwayError as error:
         return error
     except MemoryError:
         return StartupError("The model does not fit into memory; take a smaller one or a smaller KV cache.")
-    except Exception as error:  # noqa: BLE001 - the process's edge
-        _log.exception("the model could not be loaded")
+    except Exception as error:
+        log.exception("the model could not be loaded")
         kind = type(error).__name__
         return StartupError(f"The model could not be loaded ({kind}: {error}); the log has the details.")
