@@ -90,6 +90,11 @@ class CallScanner:
     def broken(self) -> bool:
         return self._expect is _Expect.BROKEN
 
+    @property
+    def callable_name(self) -> str | None:
+        """The name, once arguments have begun or the object is whole: before that it may still turn out to be no call."""
+        return self.name if self._ready or self.has_arguments or self.done else None
+
     def take(self) -> str:
         """The arguments' text since the last call; empty until the name is known."""
         if self.name is None:

@@ -149,9 +149,10 @@ class _HermesParser(_Parser):
             if not self._named:
                 self._read += self._buffer[:end]
             self._buffer = self._buffer[end:]
-            if scanner.name is not None and not self._named:
+            name = scanner.callable_name
+            if name is not None and not self._named:
                 self._named = True
-                self._call(scanner.name)
+                self._call(name)
             self._arguments(scanner.take())
             return scanner.done or scanner.broken
         if not self._named:
@@ -204,7 +205,8 @@ class _DeepSeekParser(_Parser):
             keep = held_back(self._buffer, CALL_BEGIN, CALLS_END)
             self._buffer = self._buffer[len(self._buffer) - keep :]
             return False
-        return self._read_head(begin + len(CALL_BEGIN))
+        self._buffer = self._buffer[begin:]
+        return self._read_head(len(CALL_BEGIN))
 
     def _read_head(self, start: int) -> bool:
         separator = self._buffer.find(SEPARATOR, start)
@@ -314,10 +316,11 @@ class _BareParser(_Parser):
         if not self._named:
             self._read += self._buffer[:end]
         self._buffer = self._buffer[end:]
-        if not self._named and scanner.name is not None and not scanner.broken and self._is_known(scanner):
+        name = scanner.callable_name
+        unknown = name is not None and self._known is not None and name not in self._known
+        if not self._named and name is not None and not unknown:
             self._named = True
-            self._call(scanner.name)
-        unknown = scanner.name is not None and self._known is not None and scanner.name not in self._known
+            self._call(name)
         if not self._named and (scanner.broken or scanner.done or unknown):
             self._buffer = self._read + self._buffer
             return self._give_up()
@@ -331,9 +334,6 @@ class _BareParser(_Parser):
         if scanner.broken:
             self._buffer = ""
         return False
-
-    def _is_known(self, scanner: CallScanner) -> bool:
-        return self._known is None or scanner.name in self._known
 
     def _abandon(self) -> None:
         if not self._named:
