@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -36,8 +37,15 @@ engine = "llamacpp"
 
 
 class Step(msgspec.Struct):
+    """One token of transformers' greedy answer; ``top`` are the likeliest (id, log-probability), best first."""
+
     id: int
     logprob: float
+    top: list[tuple[int, float]]
+
+    @property
+    def lead(self) -> float:
+        return self.top[0][1] - self.top[1][1]
 
 
 class Case(msgspec.Struct):
@@ -65,20 +73,23 @@ def greedy(served: Served, model: str, case: Case) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("model", "file", "bound"),
+    ("model", "file", "bound", "least"),
     [
-        ("deepseek-v3", "deepseek-v3", 0.02),
-        ("qwen2-llamacpp", "qwen2", 0.02),
-        ("qwen2", "qwen2", 0.1),  # OpenVINO computes in bfloat16 where the processor can
+        ("deepseek-v3", "deepseek-v3", 0.02, 48),
+        ("qwen2-llamacpp", "qwen2", 0.02, 48),
+        ("qwen2", "qwen2", 0.06, 4),  # OpenVINO computes in bfloat16 where the processor can
     ],
 )
-def test_greedy_tokens_equal_transformers(tiny: Served, model: str, file: str, bound: float) -> None:
+def test_greedy_tokens_equal_transformers(tiny: Served, model: str, file: str, bound: float, least: int) -> None:
+    """``bound`` is the largest difference of log-probabilities; a token that leads by less may differ, and so what follows it."""
     tokenizer = TextTokenizer(read_header(TINY / f"{file}.gguf"))
     reference = msgspec.json.decode((TINY / f"{file}.json").read_bytes(), type=Reference)
     for case in reference.cases:
         logprobs = greedy(tiny, model, case)["logprobs"]
-        assert logprobs["tokens"] == [tokenizer.token_text(step.id) for step in case.steps]
-        pairs = zip(logprobs["token_logprobs"], case.steps, strict=True)
+        sure = list(itertools.takewhile(lambda step: step.lead > bound, case.steps))
+        assert len(sure) >= least
+        assert logprobs["tokens"][: len(sure)] == [tokenizer.token_text(step.id) for step in sure]
+        pairs = zip(logprobs["token_logprobs"], sure, strict=False)
         assert max(abs(ours - step.logprob) for ours, step in pairs) < bound
 
 
