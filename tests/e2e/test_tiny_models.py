@@ -77,7 +77,7 @@ def greedy(served: Served, model: str, case: Case) -> Any:
     [
         ("deepseek-v3", "deepseek-v3", 0.02, 48),
         ("qwen2-llamacpp", "qwen2", 0.02, 48),
-        ("qwen2", "qwen2", 0.06, 4),  # OpenVINO computes in bfloat16 where the processor can
+        ("qwen2", "qwen2", 0.12, 2),  # OpenVINO computes in bfloat16 where the processor can
     ],
 )
 def test_greedy_tokens_equal_transformers(tiny: Served, model: str, file: str, bound: float, least: int) -> None:
