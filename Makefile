@@ -33,7 +33,7 @@ $(VENV)/.dev: $(VENV)/.runtime requirements-dev.lock
 run: $(VENV)/.runtime ## Install what is missing and serve on 127.0.0.1:8000
 	@exec $(BIN)/seekway up
 
-test: check unit ## Everything CI checks
+test: check clients unit ## Everything CI checks
 
 check: lint types layers proto-check reference-check ## Static checks only
 

@@ -198,8 +198,23 @@ async def load_llamacpp(options: EngineOptions, progress: LoadProgress) -> Llama
         start_server, header.path, plan, threads=threads, prefix_cache=options.prefix_cache
     )
     reclaim_signals()
+    progress("warming up", 0.95)
+    await asyncio.to_thread(_warm_up, server, plan)
     progress("ready", 1.0)
     return LlamaCppEngine(server, headers, plan, max_queued=options.max_queued, prefix_cache=options.prefix_cache)
+
+
+def _warm_up(server: NativeServer, plan: LoadPlan) -> None:
+    """Decode one token, or embed one.
+
+    The server's constructor returns before its decoding loop runs, and a server that is closed before that never ends;
+    once it has answered, it can be closed. The first request also finds pages and buffers in place.
+    """
+    if plan.pooling is not None:
+        server.handle_embeddings(embedding_body([[0]]))
+        return
+    request = TokenRequest(id="warm-up", prompt=(0,), max_tokens=1)
+    server.handle_completions(completion_body(request, plan.context_length, prefix_cache=False), lambda _: False)
 
 
 def _read_ahead(paths: list[Path], progress: LoadProgress) -> None:
