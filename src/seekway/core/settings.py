@@ -251,8 +251,12 @@ def worker_environment(environ: Mapping[str, str] | None = None) -> dict[str, st
 
 
 def set_library_switches() -> None:
-    """Before gRPC is imported: our processes never fork without exec, so its fork handlers only cost and complain."""
+    """Before gRPC is imported: its own log tells of every closed connection, and its fork handlers only cost and complain.
+
+    Our processes never fork without exec. A level that is set already is kept.
+    """
     os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"  # noqa: TID251 - the one place that knows the environment
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # noqa: TID251
 
 
 def is_loopback(host: str) -> bool:
