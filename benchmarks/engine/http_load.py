@@ -6,9 +6,11 @@ import asyncio
 import json
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import msgspec
+
+from benchmarks.engine.prompts import Chat
 
 
 class Measured(msgspec.Struct, frozen=True):
@@ -34,9 +36,8 @@ class StreamProtocol(asyncio.Protocol):
         self.done: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
         self.started = time.perf_counter()
-        transport.write(self._request)
+        cast("asyncio.Transport", transport).write(self._request)
 
     def data_received(self, data: bytes) -> None:
         if not self.first_token and (b'"content":"' in data or b'"text":"' in data):
@@ -63,15 +64,17 @@ async def one(address: str, request: bytes) -> Measured:
     loop = asyncio.get_running_loop()
     transport, protocol = await loop.create_connection(lambda: StreamProtocol(request), host, int(port))
     try:
-        tail = await asyncio.wait_for(protocol.done, 300)
+        tail = await asyncio.wait_for(protocol.done, 120)
     finally:
         transport.close()
     ended = time.perf_counter()
     usage: dict[str, Any] = {}
     finish = ""
     for block in tail.split(b"\n\n"):
-        if block.startswith(b"data: {"):
-            chunk: dict[str, Any] = json.loads(block[6:])
+        # A chunk's size line may stand before the event.
+        at = block.find(b"data: {")
+        if at >= 0:
+            chunk: dict[str, Any] = json.loads(block[at + 6 :])
             usage = chunk.get("usage") or usage
             for choice in chunk.get("choices", ()):
                 finish = choice.get("finish_reason") or finish
@@ -84,6 +87,18 @@ async def one(address: str, request: bytes) -> Measured:
         cached_tokens=usage.get("prompt_cache_hit_tokens", 0),
         finish=finish,
     )
+
+
+def chat_bytes(address: str, model: str, chat: Chat, max_tokens: int) -> bytes:
+    """A streamed, greedy chat completion."""
+    body = {
+        "model": model,
+        "messages": [{"role": message.role, "content": message.content} for message in chat.messages],
+        "max_tokens": max_tokens,
+        "temperature": 0,
+        "stream": True,
+    }
+    return request_bytes(address, "/v1/chat/completions", body)
 
 
 async def load(address: str, requests: Sequence[bytes]) -> list[Measured]:

@@ -27,7 +27,8 @@ def make_tokenizer(directory: Path, *, extra: Sequence[str] = ()) -> TextTokeniz
 def make_model(directory: Path, engine: FakeEngine, *, template: str = CHATML, extra: Sequence[str] = ()) -> LocalModel:
     header = read_header(write_gguf(directory / "m.gguf", byte_level_values(template, extra=extra)))
     tokenizer = TextTokenizer(header)
-    planner = Planner(engine, tokenizer, ChatTemplate(template), fim_tokens_of(header, tokenizer), SamplingDefaults())
+    chat = ChatTemplate(template, tokenizer.special_texts)
+    planner = Planner(engine, tokenizer, chat, fim_tokens_of(header, tokenizer), SamplingDefaults())
     return LocalModel(ModelInfo("m", "1", "tests", "test", ("chat",)), planner, engine)
 
 

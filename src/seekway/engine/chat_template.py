@@ -24,6 +24,7 @@ from seekway.core.errors import InvalidRequest, ModelFileError
 from seekway.core.types import GenerateRequest, Message, Tool
 from seekway.engine.conversation import CALL_PROBE, TOOL_PROBE, flatten_tools, merge_system, text_of, to_template
 from seekway.engine.reasoning import CLOSE, OPEN
+from seekway.engine.special_text import Shield, SpecialTexts
 from seekway.engine.tool_formats import ToolFormat, tool_format_of
 
 _MAX_SOURCE: Final = 256 * 1024
@@ -43,14 +44,15 @@ _RENDERING_ERRORS: Final = (
 
 
 class Prompt(msgspec.Struct, frozen=True):
-    """``text`` is ready to tokenize; ``thinking`` says that it ends within an opened ``<think>``,
+    """``text`` is ready to tokenize, with marks of ``mark`` in a client's text where that spells special tokens; empty when none is there.
 
-    ``reasoning_expected`` that the answer may begin with one.
+    ``thinking`` says that it ends within an opened ``<think>``, ``reasoning_expected`` that the answer may begin with one.
     """
 
     text: str
     thinking: bool
     reasoning_expected: bool
+    mark: str = ""
 
 
 class Traits(msgspec.Struct, frozen=True):
@@ -63,13 +65,17 @@ class Traits(msgspec.Struct, frozen=True):
     empty_content_is_none: bool
     thinking_switches: frozenset[str]
     reasons: bool
+    takes_thoughts: bool
+    """It takes ``<think>…</think>`` out of an assistant's earlier text."""
 
 
 class ChatTemplate:
     """A model's chat template; ``render`` may be called from several threads."""
 
-    def __init__(self, source: str, *, bos: str = "", eos: str = "") -> None:
-        """Raises ``ModelFileError`` when ``source`` is no template or cannot render one plain user message."""
+    def __init__(self, source: str, special: SpecialTexts, *, bos: str = "", eos: str = "") -> None:
+        """``special`` are the texts that no client may spell.
+
+        Raises ``ModelFileError`` when ``source`` is no template or cannot render one plain user message."""
         if len(source) > _MAX_SOURCE:
             raise ModelFileError(f"The chat template has {len(source):,} characters; at most {_MAX_SOURCE:,} are read.")
         environment = _environment()
@@ -79,6 +85,7 @@ class ChatTemplate:
         except (TemplateError, RecursionError) as error:
             raise ModelFileError(f"The model's chat template is not valid: {error}.") from error
         self._tokens = {"bos_token": bos, "eos_token": eos}
+        self._special = special
         self.format: ToolFormat = tool_format_of(source)
         self.traits = self._find_traits(source, names)
 
@@ -98,20 +105,27 @@ class ChatTemplate:
                 "prefix may stand only on the last message, and its role must be assistant.", param="messages"
             )
         tools = () if request.tool_choice.mode == "none" else request.tools
+        shield = Shield(self._special, request.messages, tools)
+        tools = tuple(map(shield.tool, tools))
         text = self._render(
-            self._prepare(messages, tools), tools if self.traits.tools else (), self._switches(thinking)
+            self._prepare(messages, tools, shield), tools if self.traits.tools else (), self._switches(thinking)
         )
         prompt = self._set_thinking(text, thinking)
-        return prompt if last is None else _continue(prompt, last, reasons=self.traits.reasons)
+        if last is not None:
+            prompt = _continue(prompt, shield.message(last, thoughts=False), reasons=self.traits.reasons)
+        return msgspec.structs.replace(prompt, mark=shield.mark if shield.mark in prompt.text else "")
 
-    def _prepare(self, messages: list[Message], tools: Sequence[Tool]) -> list[dict[str, Any]]:
+    def _prepare(self, messages: list[Message], tools: Sequence[Tool], shield: Shield) -> list[dict[str, Any]]:
         traits = self.traits
+        messages = [shield.message(message, thoughts=traits.takes_thoughts) for message in messages]
         if not (traits.tools and traits.tool_calls):
             messages = flatten_tools(messages, tools, self.format, shown=traits.tools, calls=traits.tool_calls)
         if not traits.system_role:
             messages = merge_system(messages)
         return [
-            to_template(message, as_object=traits.arguments_as_object, none_content=traits.empty_content_is_none)
+            to_template(
+                message, shield, as_object=traits.arguments_as_object, none_content=traits.empty_content_is_none
+            )
             for message in messages
         ]
 
@@ -166,10 +180,12 @@ class ChatTemplate:
             raise ModelFileError(f"The model's chat template fails on a plain message: {_plain(error)}.") from error
         system = self._try([{"role": "system", "content": "sys-probe"}, hello])
         shown = "tools" in names and TOOL_PROBE.name in self._try([hello], (TOOL_PROBE,))
+        thought = self._try([hello, {"role": "assistant", "content": f"a-probe{CLOSE}b-probe"}, hello])
+        shield = Shield(SpecialTexts(), (), ())
         as_object = none = calls = False
         arguments = CALL_PROBE.tool_calls[0].arguments
         for none, as_object in ((True, False), (True, True), (False, False), (False, True)):
-            call = to_template(CALL_PROBE, as_object=as_object, none_content=none)
+            call = to_template(CALL_PROBE, shield, as_object=as_object, none_content=none)
             made = self._try([hello, call, {"role": "tool", "content": "42", "tool_call_id": "call_probe"}, hello])
             calls = CALL_PROBE.tool_calls[0].name in made and arguments in made
             if calls:
@@ -182,6 +198,7 @@ class ChatTemplate:
             empty_content_is_none=none and calls,
             thinking_switches=frozenset(names & {"enable_thinking", "thinking"}),
             reasons=CLOSE in source,
+            takes_thoughts="b-probe" in thought and f"a-probe{CLOSE}b-probe" not in thought,
         )
 
     def _try(self, messages: list[dict[str, Any]], tools: Sequence[Tool] = ()) -> str:
@@ -222,7 +239,13 @@ def _tojson(
     sort_keys: bool = False,
 ) -> str:
     # Jinja's own filter escapes < > & ' for HTML, which no model was trained on.
-    return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
+    made = json.dumps(value, ensure_ascii=False, indent=indent, separators=separators, sort_keys=sort_keys)
+    # A shield's marks stay characters, else they could not be taken out again.
+    return (
+        made
+        if not ensure_ascii
+        else "".join(c if c < "\x7f" or c >= "\U00100000" else json.dumps(c)[1:-1] for c in made)
+    )
 
 
 def _raise_exception(message: str) -> NoReturn:

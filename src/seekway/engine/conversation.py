@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -10,6 +9,7 @@ import msgspec
 
 from seekway.core.errors import UnsupportedParameter
 from seekway.core.types import ContentPart, Message, TextPart, Tool, ToolCall
+from seekway.engine.special_text import Shield
 from seekway.engine.tool_formats import ToolFormat
 
 TOOL_PROBE: Final = Tool(
@@ -35,8 +35,11 @@ def text_of(content: str | tuple[ContentPart, ...]) -> str:
     return "\n".join(texts)
 
 
-def to_template(message: Message, *, as_object: bool, none_content: bool) -> dict[str, Any]:
-    """One message as templates read it: ``arguments`` as an object or JSON text, an empty content beside calls as None."""
+def to_template(message: Message, shield: Shield, *, as_object: bool, none_content: bool) -> dict[str, Any]:
+    """One message, marked by ``shield``, as templates read it.
+
+    ``arguments`` become an object or stay JSON text, an empty content beside calls becomes None.
+    """
     content = text_of(message.content)
     made: dict[str, Any] = {"role": message.role, "content": content}
     if message.name is not None:
@@ -52,7 +55,10 @@ def to_template(message: Message, *, as_object: bool, none_content: bool) -> dic
             {
                 "id": call.id,
                 "type": "function",
-                "function": {"name": call.name, "arguments": _object(call.arguments) if as_object else call.arguments},
+                "function": {
+                    "name": call.name,
+                    "arguments": shield.arguments(call.arguments) if as_object else call.arguments,
+                },
             }
             for call in message.tool_calls
         ]
@@ -110,10 +116,3 @@ def merge_system(messages: Sequence[Message]) -> list[Message]:
 
 def _is_result(content: str) -> bool:
     return content.startswith("<tool_response>\n")
-
-
-def _object(arguments: str) -> Any:
-    try:
-        return json.loads(arguments)
-    except ValueError:
-        return arguments

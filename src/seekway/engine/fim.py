@@ -30,9 +30,16 @@ class FimTokens(msgspec.Struct, frozen=True):
     ends: frozenset[int]
 
     def prompt(self, tokenizer: TextTokenizer, prefix: str, suffix: str) -> list[int]:
-        """Prefix, suffix, then the place where the model writes the middle."""
+        """Prefix, suffix, then the place where the model writes the middle; the client's two texts become no special tokens."""
         begin = [tokenizer.bos_id] if tokenizer.add_bos and tokenizer.bos_id is not None else []
-        return [*begin, self.prefix, *tokenizer.encode(prefix), self.suffix, *tokenizer.encode(suffix), self.middle]
+        return [
+            *begin,
+            self.prefix,
+            *tokenizer.encode_plain(prefix),
+            self.suffix,
+            *tokenizer.encode_plain(suffix),
+            self.middle,
+        ]
 
 
 def fim_tokens_of(header: GgufHeader, tokenizer: TextTokenizer) -> FimTokens | None:

@@ -87,8 +87,9 @@ def sampling_defaults(header: GgufHeader) -> SamplingDefaults:
 def _read_text_parts(header: GgufHeader) -> tuple[TextTokenizer, ChatTemplate | None]:
     tokenizer = TextTokenizer(header)
     source = header.string("tokenizer.chat_template")
-    template = ChatTemplate(source, bos=tokenizer.bos_text, eos=tokenizer.eos_text) if source else None
-    return tokenizer, template
+    if not source:
+        return tokenizer, None
+    return tokenizer, ChatTemplate(source, tokenizer.special_texts, bos=tokenizer.bos_text, eos=tokenizer.eos_text)
 
 
 async def _load_engine(kind: EngineName, options: EngineOptions, progress: LoadProgress) -> Engine:

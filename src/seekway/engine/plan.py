@@ -120,8 +120,8 @@ class Planner:
         wants_json = request.response_format.type != "text"
         if thinking and wants_json and prompt.reasoning_expected and not prompt.thinking:
             # The answer is constrained only after the reasoning, so the reasoning must be sure to come.
-            prompt = Prompt(f"{prompt.text}{OPEN}\n", thinking=True, reasoning_expected=True)
-        return prompt, self.tokenizer.encode(prompt.text, add_bos=True)
+            prompt = Prompt(f"{prompt.text}{OPEN}\n", thinking=True, reasoning_expected=True, mark=prompt.mark)
+        return prompt, self.tokenizer.encode(prompt.text, add_bos=True, mark=prompt.mark)
 
     def _constrain(self, request: GenerateRequest) -> tuple[Constraint | None, bool]:
         """The constraint on the answer, and whether it forces a tool call."""
@@ -167,6 +167,7 @@ class Planner:
         return RequestPlan(tokens, output, echo=echo)
 
     def _encode(self, text: str) -> list[int]:
+        """A raw prompt stays as the client wrote it: who sends one writes the model's own format, special tokens included."""
         return self.tokenizer.encode(text, add_bos=True)
 
     def _output(

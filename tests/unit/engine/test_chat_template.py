@@ -7,6 +7,8 @@ import pytest
 from seekway.core.errors import InvalidRequest, ModelFileError, UnsupportedParameter
 from seekway.core.types import GenerateRequest, ImagePart, Message, TextPart, Tool, ToolCall, ToolChoice
 from seekway.engine.chat_template import ChatTemplate, Prompt
+from seekway.engine.reasoning import CLOSE, OPEN
+from seekway.engine.special_text import SpecialTexts
 from seekway.engine.tool_formats import CALLS_BEGIN
 from tests.fakes.gguf_file import CHATML
 
@@ -29,7 +31,12 @@ def render(
 ) -> Prompt:
     choice = ToolChoice("none") if mode == "none" else ToolChoice()
     request = GenerateRequest("1", "m", messages=messages, tools=tools, tool_choice=choice)
-    return ChatTemplate(source, bos="<B>", eos="<E>").render(request, thinking=thinking)
+    return ChatTemplate(
+        source,
+        SpecialTexts(("<B>", "<E>", "<A>", "<U>", "<|im_start|>", "<|im_end|>", OPEN, CLOSE)),
+        bos="<B>",
+        eos="<E>",
+    ).render(request, thinking=thinking)
 
 
 def test_a_conversation_is_rendered_up_to_the_models_turn() -> None:
@@ -75,7 +82,7 @@ def test_an_endless_template_is_stopped() -> None:
 @pytest.mark.parametrize("source", ["{% if %}", "{{ messages.nothing.at_all }}", "x" * 300_000])
 def test_a_broken_template_is_the_files_fault(source: str) -> None:
     with pytest.raises(ModelFileError):
-        ChatTemplate(source)
+        ChatTemplate(source, SpecialTexts())
 
 
 def test_images_are_refused() -> None:
@@ -111,7 +118,7 @@ def test_arguments_are_given_as_the_template_takes_them(how: str) -> None:
 
 def test_deepseeks_format_is_known_by_its_markers() -> None:
     source = R1 + f"{{# {CALLS_BEGIN} #}}"
-    assert ChatTemplate(source).format.name == "deepseek"
+    assert ChatTemplate(source, SpecialTexts()).format.name == "deepseek"
 
 
 @pytest.mark.parametrize(

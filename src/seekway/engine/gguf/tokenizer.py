@@ -7,13 +7,14 @@ Engines get token ids from here and give token ids back; no engine's own tokeniz
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Final, Protocol, cast
+from typing import Final, cast
 
 from tokenizers import AddedToken, Tokenizer, models, normalizers
 
 from seekway.core.errors import InvalidParameter, ModelFileError
 from seekway.engine.gguf.header import GgufHeader
 from seekway.engine.gguf.pretokenizer import normalizer_of, pretokenizer_of
+from seekway.engine.special_text import SpecialTexts, TakesTokens
 
 _UNKNOWN: Final = 2
 _CONTROL: Final = 3
@@ -30,13 +31,8 @@ _END_OF_TURN: Final = (
     "<end_of_turn>",
     "<｜end▁of▁sentence｜>",
 )
+_MARKER_SIGNS: Final = ("|", "｜", "think", "tool", "fim_")
 _MAX_TOKENS: Final = 1_000_000
-
-
-class _TakesTokens(Protocol):
-    """The part of ``Tokenizer`` whose own types say only "list"."""
-
-    def add_tokens(self, tokens: list[AddedToken]) -> int: ...
 
 
 class TextTokenizer:
@@ -62,7 +58,9 @@ class TextTokenizer:
         }
         self.control_ids = frozenset(i for i, kind in enumerate(types) if kind == _CONTROL)
         self.end_ids = self._find_end_ids(header)
-        self._tokenizer = _build(header, self._tokens, types)
+        markers = [text for text, i in self._special.items() if types[i] == _CONTROL or _structures(text, header)]
+        self.special_texts = SpecialTexts(markers)
+        self._tokenizer, self._plain = _build(header, self._tokens, types, frozenset(markers))
         self.token_bytes = lru_cache(maxsize=65_536)(self._token_bytes)
 
     @property
@@ -81,21 +79,21 @@ class TextTokenizer:
         """The id of the control or user-defined token ``text``, None when the model has no such token."""
         return self._special.get(text)
 
-    def encode(self, text: str, *, add_bos: bool = False) -> list[int]:
+    def encode(self, text: str, *, add_bos: bool = False, mark: str = "") -> list[int]:
         """Token ids of ``text``; special tokens written in it become single ids.
 
         Raises ``InvalidParameter`` for text that is not valid Unicode.
         ``add_bos`` puts the beginning-of-sequence token first where the model wants one and ``text`` does not begin with it.
+        ``mark`` is a :class:`Shield`'s: what it takes apart becomes no special token, and it leaves no trace itself.
         """
-        try:
-            ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
-        except TypeError as error:
-            raise InvalidParameter(
-                "The text holds half of a surrogate pair; send valid Unicode.", param="messages"
-            ) from error
+        ids = self._encode_marked(text, mark) if mark and mark in text else _ids(self._tokenizer, text)
         if add_bos and self.add_bos and self.bos_id is not None and ids[:1] != [self.bos_id]:
             ids.insert(0, self.bos_id)
         return ids
+
+    def encode_plain(self, text: str) -> list[int]:
+        """Token ids of a client's text: what spells a special token stays text. Raises as :meth:`encode`."""
+        return _ids(self._plain, text)
 
     def token_text(self, token_id: int) -> str:
         """``token_id`` as text on its own; bytes that are no whole character become U+FFFD."""
@@ -115,6 +113,16 @@ class TextTokenizer:
             return bytes((int(text[3:5], 16),))
         return text.replace(_SPACE, " ").encode()
 
+    def _encode_marked(self, text: str, mark: str) -> list[int]:
+        ids: list[int] = []
+        done = 0
+        for begin, end in (*self.special_texts.find(text), (len(text), len(text))):
+            ids += _ids(self._plain, text[done:begin].replace(mark, ""))
+            if begin < end:
+                ids.append(self._special[text[begin:end]])
+            done = end
+        return ids
+
     def _valid_id(self, header: GgufHeader, key: str) -> int | None:
         found = header.optional_integer(key)
         return found if found is not None and 0 <= found < len(self._tokens) else None
@@ -126,7 +134,26 @@ class TextTokenizer:
         return frozenset(i for i in ids if i is not None)
 
 
-def _build(header: GgufHeader, tokens: list[str], types: list[int]) -> Tokenizer:
+def _ids(tokenizer: Tokenizer, text: str) -> list[int]:
+    try:
+        return tokenizer.encode(text, add_special_tokens=False).ids
+    except TypeError as error:
+        raise InvalidParameter(
+            "The text holds half of a surrogate pair; send valid Unicode.", param="messages"
+        ) from error
+
+
+def _structures(text: str, header: GgufHeader) -> bool:
+    """Whether a user-defined token is a marker; some files have ordinary letters and white space among them."""
+    if len(text) < 3 or (text[0], text[-1]) not in (("<", ">"), ("[", "]")):
+        return False
+    return any(sign in text for sign in _MARKER_SIGNS) or text in header.string("tokenizer.chat_template")
+
+
+def _build(
+    header: GgufHeader, tokens: list[str], types: list[int], markers: frozenset[str]
+) -> tuple[Tokenizer, Tokenizer]:
+    """The tokenizer that knows all special tokens, and the one that knows no ``markers``; they share the model's memory."""
     kind = header.string("tokenizer.ggml.model")
     if kind == "gpt2":
         tokenizer = _byte_level(header, tokens)
@@ -141,8 +168,12 @@ def _build(header: GgufHeader, tokens: list[str], types: list[int]) -> Tokenizer
         for i, text in enumerate(tokens)
         if types[i] in (_CONTROL, _USER_DEFINED) and text
     ]
-    cast("_TakesTokens", tokenizer).add_tokens(added)
-    return tokenizer
+    plain = Tokenizer(tokenizer.model)
+    plain.pre_tokenizer = tokenizer.pre_tokenizer
+    plain.normalizer = tokenizer.normalizer
+    cast("TakesTokens", plain).add_tokens([token for token in added if token.content not in markers])
+    cast("TakesTokens", tokenizer).add_tokens(added)
+    return tokenizer, plain
 
 
 def _byte_level(header: GgufHeader, tokens: list[str]) -> Tokenizer:

@@ -123,7 +123,7 @@ async def load_openvino(options: EngineOptions, progress: LoadProgress) -> OpenV
     blocks = blocks_within(shape, options.kv_cache, options.kv_cache_bytes)
     context_length = context_within(shape, blocks, options.context_length)
     progress("Loading and compiling the model", 0.05)
-    pipeline = await asyncio.to_thread(open_pipeline, _pipeline_options(options, blocks))
+    pipeline = await asyncio.to_thread(open_pipeline, pipeline_options(options, blocks))
     progress("Warming up", 0.9)
     await asyncio.to_thread(_warm_up, pipeline, blocks * bytes_of_block(shape, options.kv_cache))
     await asyncio.to_thread(return_freed_memory)
@@ -140,7 +140,8 @@ async def load_openvino(options: EngineOptions, progress: LoadProgress) -> OpenV
     )
 
 
-def _pipeline_options(options: EngineOptions, blocks: int) -> PipelineOptions:
+def pipeline_options(options: EngineOptions, blocks: int) -> PipelineOptions:
+    """What the pipeline is opened with when the KV cache takes ``blocks``."""
     return PipelineOptions(
         model_path=options.model_path,
         threads=options.threads,
