@@ -7,25 +7,21 @@
 from __future__ import annotations
 
 import json
-import queue
-import re
 import shutil
-import signal
 import subprocess
-import sys
 import tempfile
-import threading
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any, cast
 
 import pytest
 
+from tests.conftest import CACHE
+from tests.e2e.served import Served
+
 HERE = Path(__file__).parent
 CLIENTS = HERE.parents[1] / ".cache" / "clients"
-SEEKWAY = (sys.executable, "-m", "seekway.app")
-START_S = 180
 SCRIPT_S = 480
 CHAT_MODEL = "deepseek-chat"
 """An alias that every Seekway serves: what a client of DeepSeek's asks for, unchanged."""
@@ -46,60 +42,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture(scope="session")
-def seekway_url(request: pytest.FixtureRequest) -> Iterator[str]:
+def seekway_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of a running Seekway, without ``/v1``."""
     given = cast("str | None", request.config.getoption("--seekway-url"))
     if given is not None:
         yield given.rstrip("/")
         return
-    asked = subprocess.run([*SEEKWAY, "up", "--help"], capture_output=True, text=True, timeout=START_S, check=False)
-    if "No such command" in asked.stdout + asked.stderr:
-        pytest.skip("this Seekway has no command that serves yet: give --seekway-url")
-    with tempfile.TemporaryDirectory() as directory:
-        yield from _started(Path(directory))
-
-
-def _started(directory: Path) -> Iterator[str]:
-    process = subprocess.Popen(
-        [*SEEKWAY, "up"],
-        cwd=directory,
-        env=_environment(SEEKWAY_GATEWAY__PORT="0", SEEKWAY_MODEL_SERVICE__PORT="0", HOME=str(Path.home())),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    output = process.stdout
-    assert output is not None
-    lines: queue.Queue[str | None] = queue.Queue()
-    drain = threading.Thread(target=_drain, args=(output, lines), daemon=True)
-    drain.start()
-    try:
-        yield _address(lines)
-    finally:
-        process.send_signal(signal.SIGINT)
-        try:
-            process.wait(60)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        drain.join(10)
-        output.close()
-
-
-def _drain(output: IO[str], lines: queue.Queue[str | None]) -> None:
-    for line in output:
-        lines.put(line)
-    lines.put(None)
-
-
-def _address(lines: queue.Queue[str | None]) -> str:
-    said: list[str] = []
-    while (line := lines.get(timeout=START_S)) is not None:
-        said.append(line)
-        found = re.search(r"http://127\.0\.0\.1:\d+", line)
-        if found is not None:
-            return found.group()
-    pytest.fail("Seekway ended before it said its address:\n" + "".join(said))
+    request.getfixturevalue("demo_model")
+    with Served(tmp_path_factory.mktemp("seekway"), CACHE) as served:
+        yield f"http://{served.address}"
 
 
 @pytest.fixture(scope="session")
