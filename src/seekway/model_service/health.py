@@ -27,11 +27,13 @@ class Health:
         """The state now and each change within a second; ends when the server drains."""
         last: HealthState | None = None
         while True:
+            # Read before the state: a drain that begins meanwhile must still be told.
+            draining = self._draining.is_set()
             state = await self.status(service)
             if state != last:
                 yield state
                 last = state
-            if self._draining.is_set():
+            if draining:
                 return
             try:
                 await asyncio.wait_for(self._draining.wait(), _WATCH_INTERVAL_S)
