@@ -66,6 +66,7 @@ def print_welcome(
     seconds: float,
     program: str,
     demo: bool,
+    answers: str,
 ) -> None:
     """The address, a command to try, and the way from the demo model to a real DeepSeek."""
     console.print(
@@ -74,6 +75,8 @@ def print_welcome(
     rows = [("models", ", ".join(models) or "none"), ("API", f"http://{gateway}/docs")]
     if model_service:
         rows.insert(1, ("gRPC", model_service))
+    if answers:
+        rows.insert(1, ("aliases", f"deepseek-chat and DeepSeek's other names answer with {answers}"))
     for name, value in rows:
         console.print(Text.assemble((f"  {name:<8}", "dim"), value))
     console.print("\nTry it, here or from any OpenAI client:", highlight=False)

@@ -89,6 +89,7 @@ def welcome(running: Up, settings: Settings, specs: Sequence[LocalModelSpec], se
         seconds=seconds,
         program=_program(),
         demo=DEMO_MODEL in chat and not cloud,
+        answers="" if cloud else settings.default_model or (chat[0] if chat else ""),
     )
 
 
