@@ -131,6 +131,14 @@ async def test_a_model_that_is_not_ready_is_503(state: str, status: str) -> None
         assert (refused.status, refused.error()[0]) == (503, "backend_unavailable")
 
 
+async def test_an_embedding_model_that_is_there_does_not_make_a_loading_chat_model_ready() -> None:
+    chat = msgspec.structs.replace(model_info("fake"), state="loading")
+    embedder = msgspec.structs.replace(model_info("other"), capabilities=("embed",))
+    async with serving(FakeBackend(models=(chat, embedder))) as served:
+        ready = await served.ask("GET", "/health/ready")
+        assert (ready.status, ready.json()["status"]) == (503, "loading")
+
+
 async def test_metrics_count_tokens_errors_and_engines() -> None:
     async with serving() as served:
         await served.ask("POST", "/v1/chat/completions", TURN)

@@ -35,11 +35,11 @@ class HealthRoutes:
         self._metrics = metrics
 
     async def health(self, request: Request) -> Response:
-        """200 while at least one model answers, else 503; the body says which."""
+        """200 while a model answers and the first is not loading, else 503; the body says which."""
         return await self._respond()
 
     async def ready(self, request: Request) -> Response:
-        """200 while requests are taken and at least one model answers, else 503."""
+        """200 while requests are taken, a model answers and the first is not loading, else 503."""
         return await self._respond()
 
     async def live(self, request: Request) -> Response:
@@ -56,16 +56,17 @@ class HealthRoutes:
         routes = self._pipeline.routes
         await routes.refresh(_WAIT_S)
         models = [info for _, info in routes.served()]
-        status: HealthStatus = "draining" if self._drain.draining else _status(models)
         first = next((info for info in models if info.id == self._pipeline.names.default()), None)
         first = first or next(iter(models), None)
+        status: HealthStatus = "draining" if self._drain.draining else _status(models, first)
         version = None if first is None else f"{first.id}@{first.version}"
         body = msgspec.json.encode(Health(status, version, routes.problems()))
         return Response(body, 200 if status == "ok" else 503, media_type="application/json")
 
 
-def _status(models: Iterable[ModelInfo]) -> HealthStatus:
+def _status(models: Iterable[ModelInfo], first: ModelInfo | None) -> HealthStatus:
+    """While ``first`` loads, another one that is there, such as an embedding model, does not make the service ready."""
     states = {model.state for model in models}
-    if "ready" in states:
+    if "ready" in states and not (first is not None and first.state == "loading"):
         return "ok"
     return "loading" if "loading" in states else "unavailable"
