@@ -40,7 +40,8 @@ class Prompts:
         header = read_header(path)
         self._tokenizer = TextTokenizer(header)
         source = header.string("tokenizer.chat_template")
-        self._template = ChatTemplate(source, bos=self._tokenizer.bos_text, eos=self._tokenizer.eos_text)
+        tokenizer = self._tokenizer
+        self._template = ChatTemplate(source, tokenizer.special_texts, bos=tokenizer.bos_text, eos=tokenizer.eos_text)
         self._length = length
         self._taken = 0
         self.end_ids = sorted(self._tokenizer.end_ids)
@@ -68,4 +69,5 @@ class Prompts:
 
     def _tokens(self, messages: tuple[Message, ...]) -> list[int]:
         request = GenerateRequest(id="", model="", messages=messages, sampling=Sampling())
-        return self._tokenizer.encode(self._template.render(request, thinking=None).text, add_bos=True)
+        prompt = self._template.render(request, thinking=None)
+        return self._tokenizer.encode(prompt.text, add_bos=True, mark=prompt.mark)

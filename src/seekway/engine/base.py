@@ -22,6 +22,7 @@ class EngineOptions(msgspec.Struct, frozen=True):
     ``context_length`` is the most tokens of one sequence, prompt and output together; 0 takes the model's own, bounded by memory.
     ``kv_cache_bytes`` bounds the KV cache; ``max_running`` sequences are batched at once, ``max_queued`` wait before admission refuses.
     ``threads`` 0 takes the machine's cores.
+    ``cache_directory`` may keep what an engine derives from the file, to start faster the next time; None keeps nothing.
     """
 
     model_path: Path
@@ -33,6 +34,7 @@ class EngineOptions(msgspec.Struct, frozen=True):
     kv_cache_bytes: int = 512 * 1024 * 1024
     prefix_cache: bool = True
     flash_attention: bool = True
+    cache_directory: Path | None = None
 
 
 class Constraint(msgspec.Struct, frozen=True):

@@ -150,6 +150,7 @@ def pipeline_options(options: EngineOptions, blocks: int) -> PipelineOptions:
         kv_blocks=blocks,
         prefix_cache=options.prefix_cache,
         batched_tokens=_BATCHED_TOKENS,
+        cache_directory=options.cache_directory,
     )
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from seekway.core.errors import InvalidParameter, ModelFileError
 from seekway.engine.base import Constraint, KvCacheType, SampledToken, TokenRequest
 from seekway.engine.openvino.direct_step import direct_step
+from seekway.engine.openvino.tokenizer_cache import open_tokenizer
 
 if TYPE_CHECKING:
     import openvino
@@ -126,6 +127,7 @@ class PipelineOptions(msgspec.Struct, frozen=True):
     kv_blocks: int
     prefix_cache: bool
     batched_tokens: int
+    cache_directory: Path | None = None
 
 
 def open_pipeline(options: PipelineOptions, tokenizer: openvino_genai.Tokenizer | None = None) -> OpenVinoPipeline:
@@ -139,6 +141,9 @@ def open_bare(
     """OpenVINO's own pipeline as :func:`open_pipeline` wraps it; on its own it is what the benchmarks compare with."""
     _bar_telemetry()
     import openvino_genai as genai
+
+    if tokenizer is None and options.cache_directory is not None:
+        tokenizer = open_tokenizer(options.model_path, options.cache_directory)
 
     scheduler = genai.SchedulerConfig()
     scheduler.max_num_batched_tokens = options.batched_tokens

@@ -28,9 +28,10 @@ _PROMPT = (1, 4093, 198, 1780, 314, 260, 3575, 282, 4649, 47, 2, 198, 1, 520, 95
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def engine(demo_model: Path) -> AsyncGenerator[OpenVinoEngine]:
+async def engine(demo_model: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[OpenVinoEngine]:
     seen: list[float] = []
-    options = EngineOptions(demo_model, max_running=4, kv_cache_bytes=128 * 1024 * 1024)
+    cache = tmp_path_factory.mktemp("engine-cache")
+    options = EngineOptions(demo_model, max_running=4, kv_cache_bytes=128 * 1024 * 1024, cache_directory=cache)
     engine = await load_openvino(options, lambda _, done: seen.append(done))
     assert seen == sorted(seen)
     assert (seen[0], seen[-1]) == (0.0, 1.0)
