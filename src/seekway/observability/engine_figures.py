@@ -18,14 +18,26 @@ _GAUGES: tuple[tuple[str, str, Callable[[EngineStats], float | None]], ...] = (
     ("seekway_engine_queued", "Sequences waiting for admission.", lambda s: s.queued),
     ("seekway_engine_queue_limit", "Sequences that may wait.", lambda s: s.queue_limit),
     ("seekway_engine_kv_cache_used_ratio", "KV cache in use, 0 to 1.", lambda s: s.kv_cache_used),
-    ("seekway_engine_generated_tokens_per_second", "Over the last ten seconds.", lambda s: s.generated_tokens_per_s),
+    (
+        "seekway_engine_generated_tokens_per_second",
+        "Generated tokens a second, over the last ten seconds.",
+        lambda s: s.generated_tokens_per_s,
+    ),
     ("seekway_worker_rss_bytes", "Memory of the worker process.", lambda s: s.rss_bytes),
 )
 _COUNTERS: tuple[tuple[str, str, Callable[[EngineStats], float]], ...] = (
     ("seekway_engine_prompt_tokens", "Prompt tokens since the worker started.", lambda s: s.prompt_tokens_total),
-    ("seekway_engine_cached_tokens", "Prompt tokens from the prefix cache.", lambda s: s.cached_tokens_total),
-    ("seekway_engine_generated_tokens", "Generated tokens.", lambda s: s.generated_tokens_total),
-    ("seekway_engine_requests", "Requests.", lambda s: s.requests_total),
+    (
+        "seekway_engine_cached_tokens",
+        "Prompt tokens from the prefix cache since the worker started.",
+        lambda s: s.cached_tokens_total,
+    ),
+    (
+        "seekway_engine_generated_tokens",
+        "Generated tokens since the worker started.",
+        lambda s: s.generated_tokens_total,
+    ),
+    ("seekway_engine_requests", "Requests since the worker started.", lambda s: s.requests_total),
     ("seekway_worker_restarts", "Times the worker process was started again.", lambda s: s.restarts),
 )
 

@@ -119,6 +119,12 @@ async def test_health_says_how_it_is() -> None:
         health = await served.ask("GET", "/health")
         assert (health.status, health.json()["status"], health.json()["model_version"]) == (200, "ok", "fake@1")
         assert (await served.ask("GET", "/health/ready")).status == 200
+        async with served.connect() as connection:
+            for path in ("/health", "/health/live", "/health/ready"):
+                await connection.send("HEAD", path)
+                assert (await connection.head()).status == 200, (
+                    "the next answer's head follows at once: there is no body"
+                )
 
 
 @pytest.mark.parametrize(("state", "status"), [("loading", "loading"), ("failed", "unavailable")])

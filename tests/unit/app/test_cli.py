@@ -57,6 +57,17 @@ def test_the_table_of_commands_names_what_exists() -> None:
         assert command.name == name
 
 
+def test_the_help_waits_for_no_engine_and_no_http_client() -> None:
+    """It is what a newcomer types first, on a machine that may be slow."""
+    code = (
+        "import sys; from click.testing import CliRunner; from seekway.app.cli import main; "
+        "assert CliRunner().invoke(main, ['--help']).exit_code == 0; "
+        "print(*({'numpy', 'aiohttp', 'grpc', 'fastapi', 'jinja2', 'gguf'} & set(sys.modules)))"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert ran.stdout.strip() == ""
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [

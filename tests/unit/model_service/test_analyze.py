@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import msgspec
 import pytest
@@ -49,10 +50,29 @@ async def test_an_answer_that_is_no_analysis_is_an_error(answer: str) -> None:
         await Analyzer(FakeBackend(reply(answer))).analyze(text())
 
 
-async def test_an_answer_cut_off_is_an_error() -> None:
-    steps: list[Step] = [TextDelta(GOOD), Usage(1, 1), Finish("length")]
+def cut_off(request: GenerateRequest) -> list[Step]:
+    return [TextDelta(GOOD[:30]), Usage(5, 640, 1), Finish("length")]
+
+
+def cut_off_unless_bounded(request: GenerateRequest) -> Sequence[Step]:
+    schema = request.response_format.schema or {}
+    return reply(GOOD) if "maxLength" in schema["properties"]["summary"] else cut_off(request)
+
+
+async def test_a_model_that_rambles_is_asked_once_more_in_tight_bounds() -> None:
+    backend = FakeBackend(cut_off_unless_bounded)
+    analysis = await Analyzer(backend).analyze(text(deadline_s=9.0))
+    assert analysis.summary == "It works."
+    assert analysis.usage == Usage(prompt_tokens=12, completion_tokens=641, cached_tokens=1)
+    assert len(backend.requests) == 2
+    assert 0 < (backend.requests[1].deadline_s or 0) <= 9.0
+
+
+async def test_an_answer_cut_off_twice_is_an_error() -> None:
+    backend = FakeBackend(cut_off)
     with pytest.raises(BackendProtocolError, match="length"):
-        await Analyzer(FakeBackend(steps)).analyze(text())
+        await Analyzer(backend).analyze(text())
+    assert len(backend.requests) == 2
 
 
 async def test_labels_nobody_asked_for_are_an_error() -> None:

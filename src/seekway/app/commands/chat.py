@@ -15,9 +15,9 @@ from seekway.app.chat_client import ChatClient, ChatOptions, Finished, Turn, ope
 from seekway.app.chat_screen import ChatScreen
 from seekway.app.cli import CommandLine, pass_command_line
 from seekway.app.terminal import messages, output
-from seekway.catalog.resolve import EMBEDDING_MODEL
 from seekway.core.errors import ConfigError, InvalidRequest, ModelNotFound, SeekwayError
 from seekway.core.settings import Settings
+from seekway.engine.spec import EMBEDDING_MODEL
 
 _HELP = "/model NAME  another model    /system TEXT  instructions    /reset  forget    /exit  leave    Ctrl-C  stop the answer"
 

@@ -181,7 +181,7 @@ async def load_llamacpp(options: EngineOptions, progress: LoadProgress) -> Llama
 
     Raises ``ModelFileError`` for a file that is missing, broken or unknown, ``InsufficientMemory`` before loading what would not fit.
     """
-    progress("reading the file's header", 0.0)
+    progress("reading the weights", 0.0)
     headers = await asyncio.to_thread(headers_of, options.model_path)
     header, weight_bytes = headers[0], sum(part.weight_bytes for part in headers)
     if is_reranker(header):

@@ -118,16 +118,15 @@ async def load_openvino(options: EngineOptions, progress: LoadProgress) -> OpenV
 
     Raises ``ModelFileError`` for a file OpenVINO cannot run and ``StartupError`` for options that cannot hold.
     """
-    progress("Reading the model's header", 0.0)
     shape = await asyncio.to_thread(read_shape, options.model_path)
     blocks = blocks_within(shape, options.kv_cache, options.kv_cache_bytes)
     context_length = context_within(shape, blocks, options.context_length)
-    progress("Loading and compiling the model", 0.05)
+    progress("loading and compiling the model", 0.05)
     pipeline = await asyncio.to_thread(open_pipeline, pipeline_options(options, blocks))
-    progress("Warming up", 0.9)
+    progress("warming up", 0.9)
     await asyncio.to_thread(_warm_up, pipeline, blocks * bytes_of_block(shape, options.kv_cache))
     await asyncio.to_thread(return_freed_memory)
-    progress("Ready", 1.0)
+    progress("ready", 1.0)
     mirror = PrefixMirror(blocks, _BATCHED_TOKENS) if options.prefix_cache else None
     return OpenVinoEngine(
         pipeline,

