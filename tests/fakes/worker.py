@@ -13,7 +13,7 @@ import threading
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
-from seekway.core.errors import ModelFileError, Overloaded
+from seekway.core.errors import EngineCrashed, ModelFileError, Overloaded
 from seekway.core.ports import Backend
 from seekway.core.types import Event, GenerateRequest, TextDelta
 from seekway.engine.spec import LoadProgress, LocalModelSpec
@@ -49,6 +49,10 @@ class _Worker(FakeBackend):
                 await asyncio.sleep(0)
                 await asyncio.sleep(0)
                 threading.Event().wait()
+            case ["crash"]:
+                yield TextDelta("so far")
+                self.error = EngineCrashed("The engine failed and must be started again.")
+                raise self.error
             case ["bug"]:
                 raise ZeroDivisionError
             case ["cancelled"]:

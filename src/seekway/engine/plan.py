@@ -26,6 +26,8 @@ _R = TypeVar("_R")
 
 _LONG_TEXT: Final = 8192
 _DEFAULT_MAX_TOKENS: Final = 8192
+_NO_TEMPERATURE: Final = 1e-4
+_NO_SHARE: Final = 1e-6
 _DEFAULT_MAX_TOKENS_THINKING: Final = 65536
 
 
@@ -186,14 +188,20 @@ class Planner:
         self, request: GenerateRequest, ids: list[int], constraint: Constraint | None, *, thinking: bool
     ) -> TokenRequest:
         sampling, defaults = request.sampling, self._defaults
+        temperature = _or(sampling.temperature, defaults.temperature)
+        top_p = _or(sampling.top_p, defaults.top_p)
+        min_p = _or(sampling.min_p, defaults.min_p)
+        # What leaves only the likeliest token is greedy; engines count in float32 and refuse some of these values.
+        if temperature < _NO_TEMPERATURE or top_p < _NO_SHARE or min_p > 1 - _NO_SHARE:
+            temperature, top_p, min_p = 0.0, 1.0, 0.0
         return TokenRequest(
             id=request.id,
             prompt=tuple(ids),
             max_tokens=self._max_tokens(len(ids), sampling.max_tokens, thinking=thinking),
-            temperature=_or(sampling.temperature, defaults.temperature),
-            top_p=_or(sampling.top_p, defaults.top_p),
+            temperature=temperature,
+            top_p=top_p,
             top_k=sampling.top_k if sampling.top_k is not None else defaults.top_k,
-            min_p=_or(sampling.min_p, defaults.min_p),
+            min_p=min_p,
             frequency_penalty=_or(sampling.frequency_penalty, 0.0),
             presence_penalty=_or(sampling.presence_penalty, 0.0),
             seed=sampling.seed,

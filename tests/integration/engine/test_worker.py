@@ -149,6 +149,23 @@ async def test_words_said_before_a_crash_are_not_lost() -> None:
             await anext(stream)
 
 
+async def test_an_engine_that_crashes_within_a_living_worker_is_replaced() -> None:
+    async with worker() as backend:
+        before = backend.pid
+        with pytest.raises(EngineCrashed):
+            await answer(backend, "crash")
+        async with asyncio.timeout(20):
+            while True:
+                try:
+                    events = await answer(backend, "who")
+                except (BackendUnavailable, EngineCrashed):
+                    continue  # the old worker's last moments
+                break
+        assert isinstance(events[-1], Finish)
+        assert backend.pid != before
+        assert backend.restarts == 1
+
+
 async def test_a_frozen_worker_is_killed_and_replaced() -> None:
     async with worker(limits=WorkerLimits(hang_after_s=0.6, tick_s=0.3)) as backend:
         frozen = backend.pid

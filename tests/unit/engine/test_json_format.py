@@ -107,3 +107,47 @@ def test_a_named_call_is_that_function_only() -> None:
 def test_a_choice_without_its_tool_is_refused(tools: tuple[Tool, ...], choice: ToolChoice) -> None:
     with pytest.raises(InvalidRequest):
         tools_constraint(tools, choice)
+
+
+def _wide(count: int, required: int = 0) -> dict[str, Any]:
+    names = [f"p{i}" for i in range(count)]
+    return {"type": "object", "properties": {name: {"type": "string"} for name in names}, "required": names[:required]}
+
+
+@pytest.mark.parametrize(
+    ("schema", "said"),
+    [
+        (_wide(201), "201 optional properties"),
+        (_wide(1001, 1001), "1001 properties"),
+        ({"enum": [*range(5001)]}, "5001 enum values"),
+        ({"$ref": "#/$defs/nowhere"}, "'#/$defs/nowhere'"),
+        ({"properties": {"a": {"items": {"$ref": "#/properties/b"}}}}, "'#/properties/b'"),
+        ({"anyOf": [{"$ref": "#/anyOf/99999999999999"}]}, "'#/anyOf/9"),
+    ],
+)
+def test_schemas_that_would_hold_up_others_or_lead_nowhere_are_refused(schema: dict[str, Any], said: str) -> None:
+    with pytest.raises(InvalidParameter, match=said.replace("$", r"\$")):
+        response_constraint(ResponseFormat("json_schema", schema))
+
+
+@pytest.mark.parametrize(
+    "schema", [_wide(200), _wide(1000, 900), {"$ref": "#"}, {"$ref": "#/$defs/a~1b%20c", "$defs": {"a/b c": True}}]
+)
+def test_schemas_within_the_bounds_are_taken(schema: dict[str, Any]) -> None:
+    assert response_constraint(ResponseFormat("json_schema", schema)) is not None
+
+
+def test_tools_are_bounded_together() -> None:
+    tools = [Tool(f"f{i}", parameters=_wide(150)) for i in range(7)]
+    check_tools(tools)
+    with pytest.raises(InvalidParameter, match="properties"):
+        tools_constraint(tools, ToolChoice("required"))
+
+
+def test_a_fault_deep_inside_is_told_in_few_words() -> None:
+    schema: dict[str, Any] = {}
+    for _ in range(70):
+        schema = {"properties": {"a_long_name": schema}}
+    with pytest.raises(InvalidParameter) as refusal:
+        response_constraint(ResponseFormat("json_schema", schema))
+    assert len(refusal.value.message) < 300

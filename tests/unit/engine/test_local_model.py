@@ -29,6 +29,7 @@ from seekway.core.types import (
     TextDelta,
     Thinking,
     Tool,
+    ToolCall,
     ToolCallDelta,
     ToolChoice,
     Usage,
@@ -259,3 +260,23 @@ async def test_closing_the_model_closes_its_engine(tmp_path: Path) -> None:
     await model.close()
     assert engine.shut
     assert (await model.models())[0].id == "m"
+
+
+@pytest.mark.parametrize(
+    "sampling", [Sampling(temperature=1e-300), Sampling(top_p=0.0), Sampling(top_p=1e-300), Sampling(min_p=1.0)]
+)
+async def test_sampling_that_leaves_one_token_is_greedy(tmp_path: Path, sampling: Sampling) -> None:
+    tokenizer = make_tokenizer(tmp_path)
+    engine = FakeEngine(script(tokenizer, "a"))
+    await gather(make_model(tmp_path, engine), chat(sampling=sampling))
+    asked = engine.requests[0]
+    assert (asked.temperature, asked.top_p, asked.min_p) == (0.0, 1.0, 0.0)
+
+
+async def test_deeply_nested_arguments_of_a_call_are_text(tmp_path: Path) -> None:
+    tokenizer = make_tokenizer(tmp_path)
+    engine = FakeEngine(script(tokenizer, "a"), context_length=100_000)
+    source = "{% for m in messages %}{{ m.content }}{% for c in m.tool_calls or [] %}{{ c.function.name }}{{ c.function.arguments | tojson }}{% endfor %}{% endfor %}"
+    call = Message("assistant", "", tool_calls=(ToolCall("c", "f", "[" * 20_000 + "]" * 20_000),))
+    await gather(make_model(tmp_path, engine, template=source), chat(messages=(*USER, call, *USER)))
+    assert len(engine.requests[0].prompt) >= 40_000

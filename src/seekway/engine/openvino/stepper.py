@@ -54,7 +54,7 @@ class Stepper:
     """Steps ``pipeline`` on a thread of its own while there is work, and sleeps on a condition while there is none.
 
     A step that raises leaves the pipeline unusable (it refuses every later step, and has no reset):
-    all jobs end with ``EngineCrashed``, :attr:`crashed` is set, and whoever owns the process must end it.
+    all jobs end with ``EngineCrashed``, also those that come later, and :attr:`crashed` is set; the worker ends with the first such error.
     """
 
     def __init__(self, pipeline: Pipeline, mirror: PrefixMirror | None, loop: asyncio.AbstractEventLoop) -> None:

@@ -11,7 +11,7 @@ from typing import assert_never
 
 from structlog.typing import FilteringBoundLogger
 
-from seekway.core.errors import BackendUnavailable, InternalError, SeekwayError, StartupError
+from seekway.core.errors import BackendUnavailable, EngineCrashed, InternalError, SeekwayError, StartupError
 from seekway.core.ports import Backend
 from seekway.core.streaming import closing
 from seekway.engine.spec import LoadProgress
@@ -58,7 +58,8 @@ async def run_worker(
 ) -> int:
     """Load a model, passing its progress on, and serve it; returns the process's exit status.
 
-    A ``SeekwayError`` while loading is sent as a typed frame and yields 1. The pipe's end stops everything, also a load;
+    A ``SeekwayError`` while loading is sent as a typed frame and yields 1. So does an engine that crashes without taking the process
+    with it: once a request fails with ``EngineCrashed`` the others get their errors, and the service starts a new worker. The pipe's end stops everything, also a load;
     ``abandoned`` is called at that moment, for what must end even when a load or an engine does not.
     """
     host = _Host(log, abandoned)
@@ -74,8 +75,11 @@ async def run_worker(
         try:
             await host.serve(backend)
         finally:
+            if host.status:
+                # The service takes the pipe's end as the worker's; a crashed engine may not be able to close.
+                connection.close()
             await backend.close()
-        return 0
+        return host.status
     finally:
         beat.cancel()
         connection.close()
@@ -194,6 +198,10 @@ class _Host:
                     self._connection.send(Listed(message.id, await backend.models()))
         except SeekwayError as error:
             self._fail(message.id, error)
+            if isinstance(error, EngineCrashed):
+                self._log.error("the engine crashed, ending its worker", error=error.message)
+                self.status = 1
+                self.stop()
         except Exception:  # noqa: BLE001 - the process's edge: one request's bug must not end the others
             self._log.exception("a request failed")
             self._fail(message.id, InternalError("The model's worker failed on this request; its log says why."))
