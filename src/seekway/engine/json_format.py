@@ -211,7 +211,7 @@ def _leads_somewhere(schema: JsonSchema, reference: str) -> bool:
             items = cast("list[object]", place)
             place = items[int(name)] if len(name) < 9 and int(name) < len(items) else None
         else:
-            place = _table(place).get(name)
+            place = _table(cast("object", place)).get(name)
     return isinstance(place, dict | bool)
 
 
