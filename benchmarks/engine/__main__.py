@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import sys
 import time
 from pathlib import Path
 
@@ -32,10 +33,11 @@ class Extent(msgspec.Struct, frozen=True):
     rounds: int
     samples: int
     starts: int
+    warm_up: int
 
 
-FULL = Extent((1, 4, 8, 16, 32), rounds=5, samples=15, starts=5)
-SHORT = Extent((1, 8, 32), rounds=1, samples=3, starts=1)
+FULL = Extent((1, 4, 8, 16, 32), rounds=5, samples=15, starts=5, warm_up=32)
+SHORT = Extent((1, 8, 32), rounds=1, samples=3, starts=1, warm_up=8)
 
 
 def main() -> None:
@@ -49,7 +51,11 @@ def main() -> None:
         extent = msgspec.structs.replace(extent, rounds=arguments.rounds)
     command = "python -m benchmarks.engine" + (" --short" if arguments.short else "")
     command += f" --rounds {arguments.rounds}" if arguments.rounds else ""
-    results = run(extent, command, _clocked_say())
+    try:
+        results = run(extent, command, _clocked_say())
+    except KeyboardInterrupt:
+        print("\nstopped; nothing was written", file=sys.stderr)
+        sys.exit(130)
     name = f"engine-{results.date[:10]}" + ("-short" if arguments.short else "")
     write(results, arguments.out, name)
     print(f"\n{report.terminal(results)}\n\nwritten to {arguments.out / name}.json, .md and .svg")
@@ -66,7 +72,7 @@ def run(extent: Extent, command: str, say: Say) -> Results:
         starts.append(running.ready_s)
         bench = Bench(bare, running, spec.name, prompts.end_ids, ANSWER_TOKENS, say)
         say("warming up")
-        bench.warm_up(prompts.make(max(extent.concurrencies)))
+        bench.warm_up(prompts.make(extent.warm_up))
         alone = bench.alone(extent.samples, prompts.make)
         levels = bench.levels(extent.concurrencies, extent.rounds, prompts.make)
     return Results(

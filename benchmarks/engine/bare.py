@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, cast
@@ -130,4 +131,6 @@ def _tell(told: BinaryIO, what: Told) -> None:
 
 
 if __name__ == "__main__":
+    # Ctrl-C reaches the whole group; the parent closes the pipe, and that ends this.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     serve(sys.argv[1], sys.stdin.buffer, sys.stdout.buffer)
