@@ -15,8 +15,7 @@ from structlog.typing import FilteringBoundLogger
 
 from seekway.app.status import Listening, Ready, StatusChannel
 from seekway.core.errors import ConfigError, StartupError
-from seekway.core.settings import GatewaySettings, Settings, read_secret
-from seekway.engine.upstream.backend import UpstreamBackend
+from seekway.core.settings import BackendSettings, GatewaySettings, Settings, read_secret
 from seekway.gateway.application import create_app
 from seekway.gateway.authentication import key_digests
 from seekway.gateway.drain import Drain
@@ -59,10 +58,16 @@ def members(settings: Settings, model_service: str | None) -> Sequence[Member]:
     if model_service is not None:
         limit = settings.model_service.max_message_bytes
         found.append(Member("model-service", ModelServiceBackend(model_service, max_message_bytes=limit)))
-    for backend in settings.backends:
-        key = read_secret(backend.api_key_env, backend.api_key_file)
-        found.append(Member(backend.name, UpstreamBackend(backend, key), backend.kind))
+    found += [_upstream(backend) for backend in settings.backends]
     return found
+
+
+def _upstream(settings: BackendSettings) -> Member:
+    # Imported only where there is somebody to call: an HTTP client takes a third of a second of the start.
+    from seekway.engine.upstream.backend import UpstreamBackend
+
+    key = read_secret(settings.api_key_env, settings.api_key_file)
+    return Member(settings.name, UpstreamBackend(settings, key), settings.kind)
 
 
 def read_keys(settings: GatewaySettings) -> frozenset[bytes] | None:

@@ -68,15 +68,21 @@ class Up:
             raise group_error.exceptions[0] from None
 
     async def _start(self, group: asyncio.TaskGroup) -> None:
+        """Both at once where the model service's port is known before it is bound: importing takes as long as loading."""
+        service: Child | None = None
         gateway_arguments: list[str] = []
         if self._settings.model_service.enabled:
-            service = self._add(group, "model-server", self._model_arguments, self._settings.model_service.port)
-            self.model_service_address = await service.listening()
-            gateway_arguments = ["--model-service", self.model_service_address]
+            host, port = self._settings.model_service.host, self._settings.model_service.port
+            service = self._add(group, "model-server", self._model_arguments, port)
+            known = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+            address = known if port else await service.listening()
+            gateway_arguments = ["--model-service", address]
         gateway = self._add(group, "gateway", gateway_arguments, self._settings.gateway.port)
+        if service is not None:
+            self.model_service_address = await service.listening()
+            await service.ready()
         self.gateway_address = await gateway.listening()
-        for child in self._children:
-            await child.ready()
+        await gateway.ready()
 
     def _add(self, group: asyncio.TaskGroup, name: str, arguments: Sequence[str], port: int) -> Child:
         def argv(address: str | None) -> Sequence[str]:

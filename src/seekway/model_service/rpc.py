@@ -12,7 +12,6 @@ import grpc.aio
 from grpc_health.v1 import (
     health_pb2,  # pyright: ignore[reportAttributeAccessIssue, reportUnknownVariableType] - left out of the stubs
 )
-from grpc_reflection.v1alpha import reflection
 
 from seekway.model_service.contract import model_service_pb2 as pb
 from seekway.model_service.contract import model_service_pb2_grpc as generated
@@ -121,6 +120,8 @@ def add_health(
 
 
 def add_reflection(server: Server) -> None:
+    from grpc_reflection.v1alpha import reflection  # only servers need it, and it takes a while to import
+
     reflection.enable_server_reflection((SERVICE, HEALTH, reflection.SERVICE_NAME), server)
 
 
