@@ -54,6 +54,14 @@ def test_a_mistake_is_refused_with_its_place(tmp_path: Path, text: str, said: st
         load_settings(write(tmp_path, text), {})
 
 
+def test_a_models_name_may_stand_with_several_files(tmp_path: Path) -> None:
+    entry = '[[models]]\nname = "a"\npath = "{}.gguf"\n'
+    settings = load_settings(write(tmp_path, entry.format("old") + entry.format("new")), {})
+    assert [(model.name, model.path) for model in settings.models] == [("a", "old.gguf"), ("a", "new.gguf")]
+    with pytest.raises(ConfigError, match="stands twice"):
+        load_settings(write(tmp_path, entry.format("old") * 2), {})
+
+
 def test_a_missing_file_that_was_named_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read"):
         load_settings(tmp_path / "none.toml", {})
