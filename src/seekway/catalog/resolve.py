@@ -11,8 +11,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 from seekway.catalog.demo import DEMO_MODEL
+from seekway.catalog.recommended import recommended_sampling
 from seekway.catalog.store import Store, fingerprint
-from seekway.core.errors import ModelFileError
+from seekway.core.errors import ConfigError, ModelFileError
 from seekway.core.settings import EngineSettings, ModelSettings, Settings
 from seekway.engine.base import EngineOptions
 from seekway.engine.gguf.header import read_header
@@ -29,7 +30,7 @@ def chosen_models(settings: Settings, names: Sequence[str] = ()) -> tuple[ModelS
     and the embedding model is served beside them; then ``[[models]]`` exactly as it stands; then the demo and the embedding model.
     """
     if names:
-        chosen = [_named(settings, name) for name in names]
+        chosen = [model for name in names for model in _named(settings, name)]
         if all(model.name != EMBEDDING_MODEL for model in chosen):
             chosen.append(ModelSettings(EMBEDDING_MODEL))
         return tuple(chosen)
@@ -45,21 +46,31 @@ def needs_demo(settings: Settings, names: Sequence[str] = ()) -> bool:
 def resolve_models(settings: Settings, names: Sequence[str] = ()) -> tuple[LocalModelSpec, ...]:
     """The local models to load, in the order of the settings; the first is the default chat model.
 
-    Raises ``ModelFileError`` with what to do for the first one whose file is missing or is no GGUF.
+    Entries of one name are versions of it, told apart by their files: the name means the first, ``name@version`` each.
+    Raises ``ModelFileError`` with what to do for the first one whose file is missing or is no GGUF, ``ConfigError`` for a file that stands twice.
     A file that was not pulled is hashed once for its version, and again only after it changed.
     """
     store = Store(settings.catalog.directory)
-    return tuple(_resolve(model, settings.engine, store) for model in chosen_models(settings, names))
+    specs: dict[tuple[str, str], LocalModelSpec] = {}
+    for model in chosen_models(settings, names):
+        spec = _resolve(model, settings.engine, store)
+        if (spec.name, spec.version) in specs:
+            raise ConfigError(
+                f"models: {spec.name} stands twice with the same file (version {spec.version}); give the second another name.",
+                param="models",
+            )
+        specs[spec.name, spec.version] = spec
+    return tuple(specs.values())
 
 
-def _named(settings: Settings, name: str) -> ModelSettings:
-    for model in settings.models:
-        if model.name == name:
-            return model
+def _named(settings: Settings, name: str) -> tuple[ModelSettings, ...]:
+    """Every ``[[models]]`` entry of that name: they are its versions."""
+    if listed := tuple(model for model in settings.models if model.name == name):
+        return listed
     path = Path(name).expanduser()
     if path.suffix.lower() == ".gguf":
-        return ModelSettings(path.stem, path=str(path))
-    return ModelSettings(name)
+        return (ModelSettings(path.stem, path=str(path)),)
+    return (ModelSettings(name),)
 
 
 def _resolve(model: ModelSettings, engine: EngineSettings, store: Store) -> LocalModelSpec:
@@ -84,6 +95,7 @@ def _resolve(model: ModelSettings, engine: EngineSettings, store: Store) -> Loca
         source=installed.source,
         engine=model.engine or engine.kind,
         options=_options(model, engine, store.path_of(installed), store),
+        sampling=recommended_sampling(installed.name),
     )
 
 

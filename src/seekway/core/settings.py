@@ -107,7 +107,13 @@ class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ModelSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    name: Annotated[str, Meta(min_length=1, description="Name that clients ask for.")]
+    name: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description="Name that clients ask for; entries of one name and different files are its versions, asked for as `name@version`.",
+        ),
+    ]
     path: Annotated[str | None, Meta(description="GGUF file; unset: the model pulled under this name.")] = None
     engine: Annotated[
         Literal["auto", "openvino", "llamacpp"] | None, Meta(description="Overrides `engine.kind` for this model.")
@@ -305,13 +311,14 @@ def _check(settings: Settings) -> None:
             f"model_service.host {settings.model_service.host} is reachable from outside this machine and has no authentication; use 127.0.0.1.",
             param="model_service.host",
         )
+    # A model's name may stand several times, with a file each: those are its versions.
     for group, names in (
-        ("models", [m.name for m in settings.models]),
+        ("models", [m.name if m.path is None else f"{m.name} at {m.path}" for m in settings.models]),
         ("backends", [b.name for b in settings.backends]),
     ):
         for name in names:
             if names.count(name) > 1:
-                raise ConfigError(f"{group}: the name {name!r} stands twice.", param=group)
+                raise ConfigError(f"{group}: {name} stands twice.", param=group)
     for backend in settings.backends:
         if not backend.base_url.startswith(("http://", "https://")):
             raise ConfigError(

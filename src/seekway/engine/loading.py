@@ -17,7 +17,7 @@ from seekway.engine.gguf.header import GgufHeader, read_header
 from seekway.engine.gguf.tokenizer import TextTokenizer
 from seekway.engine.local_model import LocalModel, started_at
 from seekway.engine.plan import Planner, SamplingDefaults
-from seekway.engine.spec import EngineKind, LoadProgress, LocalModelSpec
+from seekway.engine.spec import EngineKind, LoadProgress, LocalModelSpec, SamplingAdvice
 
 _OPENVINO_ARCHITECTURES: Final = frozenset({"qwen2", "llama"})
 """Those whose GGUF OpenVINO GenAI reads; it batches them two to four times faster than llama.cpp."""
@@ -58,7 +58,7 @@ async def load_local_model(spec: LocalModelSpec, progress: LoadProgress) -> Back
 
     engine = await _load_engine(kind, spec.options, engine_progress)
     fim = fim_tokens_of(header, tokenizer)
-    planner = Planner(engine, tokenizer, template, fim, sampling_defaults(header))
+    planner = Planner(engine, tokenizer, template, fim, sampling_defaults(header, spec.sampling))
     progress("ready", 1.0)
     return LocalModel(_info(spec, header, engine, template, fim), planner, engine)
 
@@ -70,18 +70,22 @@ def engine_for(kind: EngineKind, architecture: str) -> EngineName:
     return "openvino" if architecture in _OPENVINO_ARCHITECTURES else "llamacpp"
 
 
-def sampling_defaults(header: GgufHeader) -> SamplingDefaults:
-    """``general.sampling.*`` of the file, where its makers recommend something."""
-    base = SamplingDefaults()
+def sampling_defaults(header: GgufHeader, advice: SamplingAdvice | None = None) -> SamplingDefaults:
+    """``general.sampling.*`` of the file, where its makers recommend something, else ``advice``."""
+    base, advice = SamplingDefaults(), advice or SamplingAdvice()
     number = header.optional_number
     temperature, top_p, min_p = (number(f"general.sampling.{key}") for key in ("temp", "top_p", "min_p"))
     top_k = number("general.sampling.top_k")
     return SamplingDefaults(
-        temperature=base.temperature if temperature is None else temperature,
-        top_p=base.top_p if top_p is None else top_p,
+        temperature=_first(temperature, advice.temperature, base.temperature),
+        top_p=_first(top_p, advice.top_p, base.top_p),
         top_k=base.top_k if top_k is None else int(top_k),
-        min_p=base.min_p if min_p is None else min_p,
+        min_p=_first(min_p, base.min_p),
     )
+
+
+def _first(*values: float | None) -> float:
+    return next(value for value in values if value is not None)
 
 
 def _read_text_parts(header: GgufHeader) -> tuple[TextTokenizer, ChatTemplate | None]:

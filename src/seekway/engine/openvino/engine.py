@@ -18,6 +18,7 @@ from seekway.core.types import EngineStats
 from seekway.engine.admission import Admission
 from seekway.engine.base import EngineOptions, TokenChunk, TokenRequest
 from seekway.engine.figures import EngineFigures
+from seekway.engine.openvino.grammar_cost import require_bearable
 from seekway.engine.openvino.grammar_trial import ConstraintTrial, GrammarTrial
 from seekway.engine.openvino.kv_cache import blocks_within, bytes_of_block, context_within
 from seekway.engine.openvino.native_memory import return_freed_memory
@@ -61,6 +62,8 @@ class OpenVinoEngine:
     async def generate(self, request: TokenRequest) -> AsyncGenerator[TokenChunk]:
         """See the protocol; ``max_tokens`` is cut to what the context leaves."""
         fitting = self._fit(request)
+        if fitting.constraint is not None:
+            require_bearable(fitting.constraint)
         async with self._admission.slot():
             if fitting.constraint is not None:
                 await self._trial.try_constraint(fitting.constraint)
