@@ -19,6 +19,7 @@ from seekway.core.settings import BackendSettings, GatewaySettings, Settings, re
 from seekway.gateway.application import create_app
 from seekway.gateway.authentication import key_digests
 from seekway.gateway.drain import Drain
+from seekway.gateway.http_protocol import BoundedHttpProtocol
 from seekway.model_service.client import ModelServiceBackend
 from seekway.observability.metrics import Metrics
 from seekway.pipeline.assembly import build_pipeline
@@ -107,7 +108,7 @@ class _Server(uvicorn.Server):
     def __init__(self, app: object, drain: Drain, channel: StatusChannel, drain_timeout_s: float) -> None:
         config = uvicorn.Config(
             app,  # pyright: ignore[reportArgumentType] - uvicorn's own type leaves out ASGI 3 application objects
-            http="httptools",
+            http=BoundedHttpProtocol,
             loop="none",
             lifespan="on",
             log_config=None,

@@ -17,6 +17,7 @@ from seekway.core.settings import GatewaySettings, LogSettings, Settings
 from seekway.gateway.application import create_app
 from seekway.gateway.dialects.openai_errors import ErrorEnvelope
 from seekway.gateway.drain import Drain
+from seekway.gateway.http_protocol import BoundedHttpProtocol
 from seekway.observability.logging import make_logger
 from seekway.observability.metrics import Metrics
 from seekway.pipeline.assembly import build_pipeline
@@ -118,6 +119,7 @@ async def serving(
     *,
     others: Sequence[Member] = (),
     key_digests: Collection[bytes] | None = None,
+    http: type[BoundedHttpProtocol] = BoundedHttpProtocol,
 ) -> AsyncGenerator[Served]:
     backend = backend or FakeBackend()
     settings = Settings(gateway=gateway or GatewaySettings(), aliases={"short": "fake"})
@@ -126,7 +128,7 @@ async def serving(
     drain, log = Drain(), io.StringIO()
     logger = make_logger(LogSettings(level="debug", format="json"), log)
     app = create_app(settings, pipeline, metrics=metrics, log=logger, drain=drain, key_digests=key_digests)
-    server = _Server(uvicorn.Config(app, log_config=None, http="httptools", lifespan="on", timeout_graceful_shutdown=5))
+    server = _Server(uvicorn.Config(app, log_config=None, http=http, lifespan="on", timeout_graceful_shutdown=5))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         async with asyncio.timeout(30), asyncio.TaskGroup() as group:
             group.create_task(server.serve(sockets=[listener]))

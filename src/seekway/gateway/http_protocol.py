@@ -1,0 +1,91 @@
+"""uvicorn's HTTP protocol with what it lacks against abuse: bounds on a request's head, in time and size, and the envelope for what is no HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import http
+from typing import Any, cast
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from seekway.core.errors import InvalidRequest, RequestTimeout, SeekwayError
+from seekway.gateway.dialects.openai_errors import encode_error
+
+MOST_HEAD_BYTES = 64 * 1024
+
+
+class BoundedHttpProtocol(HttpToolsProtocol):
+    """Closes a connection whose request line and headers do not come within ``head_timeout_s`` or are larger than ``MOST_HEAD_BYTES``.
+
+    The first head is awaited from the connection's beginning, later ones from their first byte; between requests ``timeout_keep_alive`` holds.
+    """
+
+    head_timeout_s = 15.0
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._head_timer: asyncio.TimerHandle | None = None
+        self._head_bytes = 0
+        self._in_head = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] - narrowed as uvicorn's own is
+        super().connection_made(transport)
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._head_came()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._head_bytes = self._head_bytes + len(data) if self._in_head else 0
+        if self._head_bytes > MOST_HEAD_BYTES and not self.transport.is_closing():
+            self._refuse(InvalidRequest(f"The request's headers are larger than {MOST_HEAD_BYTES} bytes; send fewer."))
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._in_head = True
+        self._await_head()
+
+    def on_headers_complete(self) -> None:
+        self._head_came()
+        super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(InvalidRequest("The request is not valid HTTP; see /docs."))
+
+    def _await_head(self) -> None:
+        if self._head_timer is None:
+            self._head_timer = self.loop.call_later(self.head_timeout_s, self._head_is_late)
+
+    def _head_came(self) -> None:
+        self._in_head = False
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _head_is_late(self) -> None:
+        self._head_timer = None
+        if self._answering():
+            # A pipelined head may wait behind an answer that is not read; that answer has its own deadline.
+            self._await_head()
+        elif self._in_head:
+            self._refuse(RequestTimeout("The request's headers did not arrive in time; send it again."))
+        else:
+            self.transport.close()
+
+    def _answering(self) -> bool:
+        # Not set before the first request, whatever its annotation says.
+        cycle = cast("object | None", self.cycle)
+        return cycle is not None and not self.cycle.response_complete
+
+    def _refuse(self, error: SeekwayError) -> None:
+        """The last words on a connection; into an answer that has begun none are put."""
+        if not self._answering():
+            body = encode_error(error)
+            head = (
+                f"HTTP/1.1 {error.status} {http.HTTPStatus(error.status).phrase}\r\ncontent-type: application/json\r\n"
+                f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+            )
+            self.transport.write(head.encode() + body)
+        self.transport.close()
