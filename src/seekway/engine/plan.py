@@ -103,7 +103,9 @@ class Planner:
         thinking = _thinking(request)
         if thinking is None and constraint is not None and template.traits.reasons:
             thinking = False
-        prompt, ids = await _off_loop(self._size(request), self._render, template, request, thinking)
+        size = self._size(request)
+        self._refuse_hopeless(size, "messages")
+        prompt, ids = await _off_loop(size, self._render, template, request, thinking)
         shown = request.tools if request.tool_choice.mode != "none" else ()
         output = self._output(
             request,
@@ -157,9 +159,11 @@ class Planner:
             fim = require_fim(self._fim)
             stop_ids = fim.ends
             size = len(prompt) + len(request.suffix)
+            self._refuse_hopeless(size, "prompt")
             ids = await _off_loop(size, fim.prompt, self.tokenizer, prompt, request.suffix)
             echo = prompt if request.echo else ""
         else:
+            self._refuse_hopeless(len(prompt), "prompt")
             ids = await _off_loop(len(prompt), self._encode, prompt)
             echo = prompt if request.echo else ""
         output = self._output(request, splitter=None, parser=None)
@@ -223,6 +227,15 @@ class Planner:
             raise InvalidParameter("max_tokens must be at least 1.", param="max_tokens")
         default = _DEFAULT_MAX_TOKENS_THINKING if thinking else _DEFAULT_MAX_TOKENS
         return min(limit - prompt, asked if asked is not None else default)
+
+    def _refuse_hopeless(self, characters: int, param: str) -> None:
+        """Megabytes take seconds to tokenize; what cannot fit by its length alone is refused before."""
+        limit, least = self._engine.context_length, self.tokenizer.least_tokens(characters)
+        if least >= limit:
+            raise ContextLengthExceeded(
+                f"This model's context is {limit} tokens and the prompt's {characters} characters are at least {least}; shorten it.",
+                param=param,
+            )
 
     def _check_logprobs(self, sampling: Sampling) -> None:
         most = self._engine.max_top_logprobs

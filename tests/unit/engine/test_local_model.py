@@ -35,6 +35,7 @@ from seekway.core.types import (
     Usage,
 )
 from seekway.engine.base import SampledToken, TokenChunk
+from seekway.engine.gguf.tokenizer import TextTokenizer
 from seekway.engine.local_model import LocalModel
 from tests.fakes.engine import FakeEngine
 from tests.fakes.local_model import THINKING_TEMPLATE, make_model, make_tokenizer, script
@@ -173,6 +174,15 @@ async def test_a_prompt_that_fills_the_context_says_the_numbers(tmp_path: Path) 
     model = make_model(tmp_path, FakeEngine([], context_length=20))
     with pytest.raises(ContextLengthExceeded, match=r"20 tokens and the prompt has \d+"):
         await gather(model, chat())
+
+
+async def test_a_prompt_that_cannot_fit_by_its_length_is_refused_before_it_is_tokenized(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = make_model(tmp_path, FakeEngine([], context_length=20))
+    monkeypatch.setattr(TextTokenizer, "encode", None)
+    with pytest.raises(ContextLengthExceeded, match=r"100000 characters are at least \d+"):
+        await gather(model, chat(messages=(Message(role="user", content="x" * 100_000),)))
 
 
 @pytest.mark.parametrize(("asked", "given"), [(None, "left"), (5, 5), (10**6, "left")])

@@ -49,6 +49,7 @@ class TextTokenizer:
         if len(types) != len(self._tokens):
             raise ModelFileError(f"{header.path.name}: the tokenizer's tokens and token types differ in number.")
         self._types = types
+        self._longest = max(map(len, self._tokens))
         self._byte_level = header.string("tokenizer.ggml.model") == "gpt2"
         self.bos_id = self._valid_id(header, "tokenizer.ggml.bos_token_id")
         self.eos_id = self._valid_id(header, "tokenizer.ggml.eos_token_id")
@@ -62,6 +63,14 @@ class TextTokenizer:
         self.special_texts = SpecialTexts(markers)
         self._tokenizer, self._plain = _build(header, self._tokens, types, frozenset(markers))
         self.token_bytes = lru_cache(maxsize=65_536)(self._token_bytes)
+
+    def least_tokens(self, characters: int) -> int:
+        """So many tokens at least has a text of so many characters, known without reading it.
+
+        A quarter of what the longest token says: normalization to composed characters may shorten a text by so much.
+        Tokenizers that are not byte-level may take any run of unknown characters as one token; for them it is 0.
+        """
+        return characters // (4 * self._longest) if self._byte_level else 0
 
     @property
     def n_vocab(self) -> int:
