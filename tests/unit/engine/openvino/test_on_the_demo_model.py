@@ -34,7 +34,7 @@ async def engine(demo_model: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     options = EngineOptions(demo_model, max_running=4, kv_cache_bytes=128 * 1024 * 1024, cache_directory=cache)
     engine = await load_openvino(options, lambda _, done: seen.append(done))
     assert seen == sorted(seen)
-    assert (seen[0], seen[-1]) == (0.0, 1.0)
+    assert 0.0 <= seen[0] < seen[-1] == 1.0
     yield engine
     await engine.close()
 
