@@ -92,8 +92,8 @@ clients-lock: $(VENV)/.bootstrap ## Resolve the published clients again
 	@set -e; for name in $(CLIENTS); do $(LOCK) tests/contract/requirements-$$name.in -o tests/contract/requirements-$$name.lock; done
 	@cd $(NODE_CLIENTS) && npm install --silent --package-lock-only --omit-lockfile-registry-resolved --ignore-scripts --no-audit --no-fund
 
-bench-engine: $(VENV)/.dev ## Figures of engine, gateway and direct mode, written to benchmarks/results/
-	@$(BIN)/python -m benchmarks.engine
+bench-engine: $(VENV)/.dev ## Figures of engine, gateway and direct mode, into benchmarks/results/; ARGS=--short for a quick one
+	@$(BIN)/python -m benchmarks.engine $(ARGS)
 
 clean: ## Remove what was installed and cached here
 	rm -rf $(VENV) .pytest_cache .ruff_cache .import_linter_cache

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-from seekway.catalog.download import check_space, locked
+from seekway.catalog.disk import check_space, locked
 from seekway.catalog.store import InstalledFile, InstalledModel, Store
 from seekway.core.errors import DownloadError
 

@@ -15,7 +15,8 @@ from pathlib import Path, PurePosixPath
 import aiohttp
 import msgspec
 
-from seekway.catalog.download import Wanted, check_space, download_all, locked, open_session
+from seekway.catalog.disk import check_space, locked
+from seekway.catalog.download import Wanted, download_all, open_session
 from seekway.catalog.entries import ENTRIES, CatalogEntry, find_entry
 from seekway.catalog.hub import Hub, RemoteFile, RepositoryFiles
 from seekway.catalog.part_file import part_path

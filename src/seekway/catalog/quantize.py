@@ -18,7 +18,7 @@ from gguf.gguf_reader import GGUFReader, ReaderTensor
 from gguf.gguf_writer import GGUFWriter
 from gguf.quants import dequantize
 
-from seekway.catalog.download import check_space
+from seekway.catalog.disk import check_space
 from seekway.catalog.ggml_library import GgmlLibrary
 from seekway.catalog.quantization_mix import Choice, Target, choose_type, mix_of
 from seekway.catalog.store import InstalledFile, InstalledModel, Store, sha256_of, sync_file, version_of

@@ -12,7 +12,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from seekway.catalog.download import Wanted, check_space, download, download_all, locked, open_session
+from seekway.catalog.disk import check_space, locked
+from seekway.catalog.download import Wanted, download, download_all, open_session
 from seekway.catalog.retry import RetryPolicy
 from seekway.core.errors import DownloadError
 from tests.fakes.hub_server import (
