@@ -91,6 +91,7 @@ clients: $(VENV)/.bootstrap ## Install the published clients that the contract t
 clients-lock: $(VENV)/.bootstrap ## Resolve the published clients again
 	@set -e; for name in $(CLIENTS); do $(LOCK) tests/contract/requirements-$$name.in -o tests/contract/requirements-$$name.lock; done
 	@cd $(NODE_CLIENTS) && npm install --silent --package-lock-only --omit-lockfile-registry-resolved --ignore-scripts --no-audit --no-fund
+	@$(BIN)/python scripts/strip_lock.py $(NODE_CLIENTS)/package-lock.json
 
 bench-engine: $(VENV)/.dev ## Figures of engine, gateway and direct mode, into benchmarks/results/; ARGS=--short for a quick one
 	@$(BIN)/python -m benchmarks.engine $(ARGS)

@@ -61,4 +61,4 @@ def test_locks_carry_hashes_and_name_no_host() -> None:
     ):
         text = lock.read_text("utf-8")
         assert "sha256:" in text or "sha512-" in text, lock.name
-        assert not re.search(r"https?://[^\"\s]*(?:\.whl|\.tgz|\.tar\.gz)|--index-url|\"resolved\"", text), lock.name
+        assert not re.search(r"https?://|--index-url|\"resolved\"", text), lock.name
