@@ -18,6 +18,7 @@ from seekway.core.types import EngineStats
 from seekway.engine.admission import Admission
 from seekway.engine.base import EngineOptions, TokenChunk, TokenRequest
 from seekway.engine.figures import EngineFigures
+from seekway.engine.memory import available_bytes, require_memory
 from seekway.engine.openvino.grammar_cost import require_bearable
 from seekway.engine.openvino.grammar_trial import ConstraintTrial, GrammarTrial
 from seekway.engine.openvino.kv_cache import blocks_within, bytes_of_block, context_within
@@ -28,6 +29,8 @@ from seekway.engine.openvino.shape import read_shape
 from seekway.engine.openvino.stepper import Job, Stepper
 from seekway.engine.spec import LoadProgress
 
+_WORKING_BYTES = 256 * 1024 * 1024
+"""What OpenVINO takes beside KV cache and weights, which stand twice in memory while they are repacked."""
 _BATCHED_TOKENS = 256
 """Tokens of one step: a prompt is prefilled in chunks of this, so that running sequences wait no longer than that takes."""
 
@@ -119,11 +122,14 @@ class OpenVinoEngine:
 async def load_openvino(options: EngineOptions, progress: LoadProgress) -> OpenVinoEngine:
     """Load ``options.model_path`` and decode one token, so that the first request finds a warm engine.
 
-    Raises ``ModelFileError`` for a file OpenVINO cannot run and ``StartupError`` for options that cannot hold.
+    Raises ``ModelFileError`` for a file OpenVINO cannot run, ``InsufficientMemory`` before it is loaded
+    and ``StartupError`` for options that cannot hold.
     """
     shape = await asyncio.to_thread(read_shape, options.model_path)
     blocks = blocks_within(shape, options.kv_cache, options.kv_cache_bytes)
     context_length = context_within(shape, blocks, options.context_length)
+    needed = 2 * shape.weight_bytes + blocks * bytes_of_block(shape, options.kv_cache) + _WORKING_BYTES
+    require_memory(needed, options.model_path.name, available_bytes())
     progress("loading and compiling the model", 0.05)
     pipeline = await asyncio.to_thread(open_pipeline, pipeline_options(options, blocks))
     progress("warming up", 0.9)
