@@ -92,7 +92,7 @@ class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         int,
         Meta(
             ge=0,
-            description="Most tokens of one sequence, prompt and output together; 0 is the model's own, at most 8192.",
+            description="Most tokens of one sequence, prompt and output together; 0 is the model's own, cut to what the KV cache holds.",
         ),
     ] = 0
     threads: Annotated[int, Meta(ge=0, description="Inference threads; 0 is one a core.")] = 0
