@@ -19,7 +19,8 @@ from seekway.catalog.entries import find_entry
 from seekway.catalog.resolve import chosen_models
 from seekway.catalog.store import Store
 from seekway.core.errors import ModelFileError, SeekwayError
-from seekway.core.settings import ModelSettings, Settings, has_deepseek_key, read_secret
+from seekway.core.sections.serving import ModelSettings
+from seekway.core.settings import Settings, has_deepseek_key, read_secret
 from seekway.engine.gguf.header import read_header
 from seekway.engine.loading import engine_for
 from seekway.engine.spec import EMBEDDING_MODEL

@@ -15,7 +15,9 @@ from structlog.typing import FilteringBoundLogger
 
 from seekway.app.status import Listening, Ready, StatusChannel
 from seekway.core.errors import ConfigError, StartupError
-from seekway.core.settings import BackendSettings, GatewaySettings, Settings, read_secret
+from seekway.core.sections.backends import BackendSettings
+from seekway.core.sections.gateway import GatewaySettings
+from seekway.core.settings import Settings, read_secret
 from seekway.gateway.application import create_app
 from seekway.gateway.authentication import key_digests
 from seekway.gateway.drain import Drain

@@ -12,7 +12,8 @@ from structlog.typing import FilteringBoundLogger
 
 from seekway.app.status import Failed, StatusChannel
 from seekway.core.errors import SeekwayError
-from seekway.core.settings import LogSettings, Settings, set_library_switches
+from seekway.core.sections.log import LogSettings
+from seekway.core.settings import Settings, set_library_switches
 from seekway.observability.logging import make_logger
 
 Serve = Callable[[StatusChannel, FilteringBoundLogger], Awaitable[None]]

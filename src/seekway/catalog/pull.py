@@ -23,7 +23,7 @@ from seekway.catalog.part_file import part_path
 from seekway.catalog.retry import RetryPolicy
 from seekway.catalog.store import InstalledFile, InstalledModel, Store, sha256_of, version_of
 from seekway.core.errors import DownloadError, ModelFileError
-from seekway.core.settings import CatalogSettings
+from seekway.core.sections.serving import CatalogSettings
 from seekway.engine.gguf.header import read_header
 
 OnProgress = Callable[[int, int], None]

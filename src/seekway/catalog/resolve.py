@@ -14,7 +14,8 @@ from seekway.catalog.demo import DEMO_MODEL
 from seekway.catalog.recommended import recommended_sampling
 from seekway.catalog.store import Store, fingerprint
 from seekway.core.errors import ConfigError, ModelFileError
-from seekway.core.settings import EngineSettings, ModelSettings, Settings
+from seekway.core.sections.serving import EngineSettings, ModelSettings
+from seekway.core.settings import Settings
 from seekway.engine.base import EngineOptions
 from seekway.engine.gguf.header import read_header
 from seekway.engine.spec import EMBEDDING_MODEL, LocalModelSpec

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
+from seekway.core.errors import SeekwayError
 from seekway.core.types import (
     EmbedRequest,
     EmbedResult,
@@ -40,4 +41,45 @@ class Backend(Protocol):
 
     async def close(self) -> None:
         """Stop taking work, release connections and processes; safe to call twice."""
+        ...
+
+
+class EventSink(Protocol):
+    """Where the events of one generation go, on the event loop's own thread, in the order that :meth:`Backend.generate` has them.
+
+    After any number of ``feed`` exactly one of ``end`` and ``fail`` is called, once, and nothing after it.
+    None of the three raises, and none is called before the ``start`` that was given the sink has returned.
+    """
+
+    def feed(self, events: Sequence[Event], /) -> None: ...
+
+    def end(self) -> None:
+        """The stream is whole: ``Usage`` and ``Finish`` were fed."""
+        ...
+
+    def fail(self, error: SeekwayError, /) -> None: ...
+
+
+class Flow(Protocol):
+    """The handle of one generation under way; every method may be called at any time, also from within the sink and after the end."""
+
+    def pause(self) -> None:
+        """Hold back: the reader is slow. What is already on its way may still be fed."""
+        ...
+
+    def resume(self) -> None: ...
+
+    def cancel(self) -> None:
+        """Stop the work and free its slot at once; the sink hears nothing more."""
+        ...
+
+
+class PushBackend(Protocol):
+    """A backend that feeds a sink from the event loop's callbacks, without a task a request: what the hot path talks to.
+
+    A :class:`Backend` without it is driven by one task a request in its place.
+    """
+
+    def start(self, request: GenerateRequest, sink: EventSink, /) -> Flow:
+        """Begin; never raises, every failure is the sink's to hear."""
         ...

@@ -17,6 +17,10 @@ import msgspec
 from msgspec import Meta
 
 from seekway.core.errors import ConfigError
+from seekway.core.sections.backends import BackendSettings
+from seekway.core.sections.gateway import GatewaySettings
+from seekway.core.sections.log import LogSettings
+from seekway.core.sections.serving import CatalogSettings, EngineSettings, ModelServiceSettings, ModelSettings
 
 _PREFIX = "SEEKWAY_"
 DEEPSEEK_KEY = "DEEPSEEK_API_KEY"
@@ -35,133 +39,6 @@ _WORKER_ENVIRONMENT = (
     "MALLOC_ARENA_MAX",
     "CUDA_VISIBLE_DEVICES",
 )
-Port = Annotated[int, Meta(ge=0, le=65535)]
-
-
-class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    host: Annotated[str, Meta(description="Address to listen on; anything but loopback needs `api_key_file`.")] = (
-        "127.0.0.1"
-    )
-    port: Annotated[Port, Meta(description="HTTP port; 0 takes a free one.")] = 8000
-    api_key_file: Annotated[
-        str | None,
-        Meta(
-            description="File with one API key a line; when set, every model route needs one of them as a Bearer token."
-        ),
-    ] = None
-    max_body_bytes: Annotated[int, Meta(ge=1024, description="Largest request body; a larger one is answered 413.")] = (
-        16 * 1024 * 1024
-    )
-    request_timeout_s: Annotated[
-        float, Meta(gt=0, description="Longest time a request may take from first byte to last.")
-    ] = 600.0
-    keep_alive_interval_s: Annotated[
-        float,
-        Meta(
-            gt=0,
-            description="Silence after which a waiting client gets a keep-alive (a comment on a stream, a blank line otherwise).",
-        ),
-    ] = 10.0
-    drain_timeout_s: Annotated[
-        float, Meta(ge=0, description="How long running requests may finish after SIGTERM or Ctrl-C.")
-    ] = 20.0
-
-
-class ModelServiceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    host: Annotated[
-        str,
-        Meta(
-            description="Address the gRPC model service listens on; it has no authentication yet, so only loopback is allowed."
-        ),
-    ] = "127.0.0.1"
-    port: Annotated[Port, Meta(description="gRPC port; 0 takes a free one.")] = 50051
-    enabled: Annotated[bool, Meta(description="False: the gateway uses only `backends`, no local model is loaded.")] = (
-        True
-    )
-    max_message_bytes: Annotated[int, Meta(ge=1024, description="Largest gRPC message.")] = 32 * 1024 * 1024
-
-
-class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    kind: Annotated[
-        Literal["auto", "openvino", "llamacpp"],
-        Meta(
-            description="Engine of local models; `auto` takes OpenVINO for Qwen2 and Llama, llama.cpp for every other architecture."
-        ),
-    ] = "auto"
-    context_length: Annotated[
-        int,
-        Meta(
-            ge=0,
-            description="Most tokens of one sequence, prompt and output together; 0 is the model's own, cut to what the KV cache holds.",
-        ),
-    ] = 0
-    threads: Annotated[int, Meta(ge=0, description="Inference threads; 0 is one a core.")] = 0
-    max_running: Annotated[int, Meta(ge=1, description="Sequences batched at once.")] = 32
-    max_queued: Annotated[
-        int, Meta(ge=0, description="Sequences that may wait; one more is answered 503 with Retry-After.")
-    ] = 256
-    kv_cache: Annotated[Literal["int8", "f16"], Meta(description="Precision of the KV cache.")] = "int8"
-    kv_cache_mib: Annotated[int, Meta(ge=16, description="Bound of the KV cache in MiB.")] = 512
-    prefix_cache: Annotated[bool, Meta(description="Reuse the KV cache of a common prompt prefix.")] = True
-    flash_attention: Annotated[bool, Meta(description="Flash attention, where the engine has the choice.")] = True
-
-
-class ModelSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    name: Annotated[
-        str,
-        Meta(
-            min_length=1,
-            description="Name that clients ask for; entries of one name and different files are its versions, asked for as `name@version`.",
-        ),
-    ]
-    path: Annotated[str | None, Meta(description="GGUF file; unset: the model pulled under this name.")] = None
-    engine: Annotated[
-        Literal["auto", "openvino", "llamacpp"] | None, Meta(description="Overrides `engine.kind` for this model.")
-    ] = None
-    context_length: Annotated[
-        Annotated[int, Meta(ge=0)] | None, Meta(description="Overrides `engine.context_length` for this model.")
-    ] = None
-    max_running: Annotated[
-        Annotated[int, Meta(ge=1)] | None, Meta(description="Overrides `engine.max_running` for this model.")
-    ] = None
-
-
-class BackendSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    name: Annotated[str, Meta(min_length=1, description="Name in logs and metrics.")]
-    base_url: Annotated[
-        str, Meta(description="Address up to and without `/chat/completions`, e.g. `https://api.deepseek.com`.")
-    ]
-    models: Annotated[
-        tuple[str, ...], Meta(description="Models to serve from it; empty: whatever its `/models` lists.")
-    ] = ()
-    api_key_env: Annotated[str | None, Meta(description="Environment variable that holds the key.")] = None
-    api_key_file: Annotated[str | None, Meta(description="File that holds the key.")] = None
-    kind: Annotated[
-        Literal["openai", "deepseek"],
-        Meta(
-            description="`deepseek` knows its beta address and extra fields; `openai` is any other compatible server."
-        ),
-    ] = "openai"
-    connect_timeout_s: Annotated[float, Meta(gt=0, description="Longest time to connect.")] = 5.0
-    idle_timeout_s: Annotated[float, Meta(gt=0, description="Longest silence before the backend counts as dead.")] = (
-        120.0
-    )
-    max_connections: Annotated[int, Meta(ge=1, description="Most connections at once.")] = 256
-
-
-class CatalogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    directory: Annotated[str, Meta(description="Where pulled models lie.")] = "~/.local/share/seekway/models"
-    hub: Annotated[Literal["huggingface", "modelscope"], Meta(description="Hub that `models pull` asks.")] = (
-        "huggingface"
-    )
-    mirror: Annotated[str | None, Meta(description="Base address to use instead of the hub's own.")] = None
-
-
-class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    level: Annotated[Literal["debug", "info", "warning", "error"], Meta(description="Least level logged.")] = "info"
-    format: Annotated[
-        Literal["auto", "console", "json"], Meta(description="`auto` is colour on a terminal, JSON elsewhere.")
-    ] = "auto"
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -113,6 +113,7 @@ class GenerateRequest(msgspec.Struct, frozen=True):
 
     Exactly one of ``messages`` and ``prompt`` is set; ``prompt`` may be token ids.
     ``deadline_s`` is how long the caller still waits, in seconds from now.
+    ``stream`` False says that the client reads the answer when it is whole: a backend may then give it in one delta.
     ``extra`` are parameters of the dialect that no stage reads and upstream backends receive untouched.
     """
 
@@ -129,6 +130,7 @@ class GenerateRequest(msgspec.Struct, frozen=True):
     thinking: Thinking = Thinking()
     user_id: str | None = None
     deadline_s: float | None = None
+    stream: bool = True
     extra: dict[str, Any] = {}
 
 

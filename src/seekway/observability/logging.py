@@ -10,7 +10,7 @@ from typing import TextIO, cast
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
-from seekway.core.settings import LogSettings
+from seekway.core.sections.log import LogSettings
 from seekway.observability.record import RequestRecord
 
 _SECRET = re.compile(r"(?i)(bearer\s+)[^\s\"',}]+|\b(?:(sk)-[a-z0-9_\-]{6,}|(app|dataset)-[a-z0-9]{16,})")

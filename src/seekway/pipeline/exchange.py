@@ -2,11 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 from seekway.core.errors import InternalError
+from seekway.core.types import Event
 from seekway.observability.record import RequestRecord
+from seekway.pipeline.caller import ANONYMOUS, Caller
 from seekway.pipeline.directory import Route
+
+
+class Headers:
+    """A request's headers as they came; names are lower-case bytes, values are read as Latin-1."""
+
+    __slots__ = ("_raw",)
+
+    def __init__(self, raw: Sequence[tuple[bytes, bytes]] = ()) -> None:
+        self._raw = raw
+
+    def get(self, name: bytes) -> str | None:
+        """The first value of ``name``, which is given in lower case."""
+        for known, value in self._raw:
+            if known == name:
+                return value.decode("latin-1")
+        return None
+
+
+NO_HEADERS = Headers()
 
 
 @dataclass(slots=True)
@@ -14,11 +36,20 @@ class Exchange:
     """One request on its way. ``route`` is set by the stage that resolves the model's name.
 
     ``trial`` marks a text run through the stages for show: nothing of it is counted.
+    ``deadline`` is on the event loop's clock.
+    ``answer`` is set by a request stage that answers by itself; its events go through the stream stages like a backend's.
+    ``response_headers`` are added to the answer's head, names in lower case.
     """
 
     record: RequestRecord
+    caller: Caller = ANONYMOUS
+    headers: Headers = NO_HEADERS
     route: Route | None = None
     trial: bool = False
+    deadline: float | None = None
+    answer: Sequence[Event] | None = None
+    response_headers: list[tuple[bytes, bytes]] = field(default_factory=list[tuple[bytes, bytes]])
+    _at_end: list[Callable[[], None]] = field(default_factory=list[Callable[[], None]])
 
     @property
     def resolved(self) -> Route:
@@ -31,3 +62,12 @@ class Exchange:
         self.route = route
         self.record.model = route.model.id
         self.record.backend = route.member.name
+
+    def on_end(self, call: Callable[[], None]) -> None:
+        """Have ``call`` run once when the exchange is over, however it ended; ``record`` then says how. It must not raise."""
+        self._at_end.append(call)
+
+    def ended(self) -> None:
+        """Run what was given to :meth:`on_end`, last first; what ran is forgotten, so that a second call does nothing."""
+        while self._at_end:
+            self._at_end.pop()()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -11,21 +11,40 @@ from seekway.pipeline.exchange import Exchange
 
 
 class RequestStage(Protocol):
-    """Request in, request out; raises a ``SeekwayError`` to refuse."""
+    """Request in, request out; raises a ``SeekwayError`` to refuse.
+
+    The plain answer is the rule; an awaitable is for a stage that must wait for somebody, and costs the request a task.
+    A stage may set ``exchange.answer``: the stages after it and the backends are then left out.
+    """
 
     @property
     def name(self) -> str: ...
 
-    async def __call__(self, request: GenerateRequest, exchange: Exchange) -> GenerateRequest: ...
+    def __call__(
+        self, request: GenerateRequest, exchange: Exchange, /
+    ) -> GenerateRequest | Awaitable[GenerateRequest]: ...
+
+
+class StreamFilter(Protocol):
+    """One stream's way through one stage. Events come in batches, as they arrived; what is returned goes on at once.
+
+    Raises a ``SeekwayError`` to end the answer with it.
+    """
+
+    def feed(self, events: Sequence[Event], /) -> Sequence[Event]: ...
+
+    def end(self) -> Sequence[Event]:
+        """The stream has ended well: what was held back. Not called after a failure."""
+        ...
 
 
 class StreamStage(Protocol):
-    """Event stream in, event stream out; the pipeline closes the generator it returns."""
+    """Makes a filter for each admitted request; None where it has nothing to do with this one."""
 
     @property
     def name(self) -> str: ...
 
-    def __call__(self, events: AsyncIterator[Event], exchange: Exchange) -> AsyncGenerator[Event]: ...
+    def open(self, request: GenerateRequest, exchange: Exchange, /) -> StreamFilter | None: ...
 
 
 @dataclass(slots=True)

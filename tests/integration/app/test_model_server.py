@@ -18,7 +18,8 @@ from structlog.testing import LogCapture
 
 from seekway.app.model_server import serve_model_service
 from seekway.core.errors import EngineCrashed, ModelFileError, StartupError
-from seekway.core.settings import ModelServiceSettings, Settings
+from seekway.core.sections.serving import ModelServiceSettings
+from seekway.core.settings import Settings
 from seekway.core.types import EmbedRequest, Event, Finish, GenerateRequest, TextDelta
 from seekway.engine.spec import LocalModelSpec
 from seekway.model_service.client import ModelServiceBackend

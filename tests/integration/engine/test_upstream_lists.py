@@ -15,7 +15,7 @@ from seekway.core.errors import (
     SeekwayError,
     UnsupportedParameter,
 )
-from seekway.core.settings import BackendSettings
+from seekway.core.sections.backends import BackendSettings
 from seekway.core.types import (
     EmbedRequest,
     RerankRequest,

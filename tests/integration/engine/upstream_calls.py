@@ -14,7 +14,7 @@ import pytest
 from seekway.core.errors import (
     SeekwayError,
 )
-from seekway.core.settings import BackendSettings
+from seekway.core.sections.backends import BackendSettings
 from seekway.core.types import (
     Event,
     Finish,

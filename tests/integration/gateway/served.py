@@ -13,7 +13,9 @@ import msgspec
 import uvicorn
 from prometheus_client import CollectorRegistry
 
-from seekway.core.settings import GatewaySettings, LogSettings, Settings
+from seekway.core.sections.gateway import GatewaySettings
+from seekway.core.sections.log import LogSettings
+from seekway.core.settings import Settings
 from seekway.gateway.application import create_app
 from seekway.gateway.dialects.openai_errors import ErrorEnvelope
 from seekway.gateway.drain import Drain

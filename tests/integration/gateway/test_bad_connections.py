@@ -7,7 +7,7 @@ import contextlib
 
 import pytest
 
-from seekway.core.settings import GatewaySettings
+from seekway.core.sections.gateway import GatewaySettings
 from seekway.gateway.http_protocol import MOST_HEAD_BYTES, BoundedHttpProtocol
 from tests.fakes.backend import HANG, FakeBackend
 from tests.integration.gateway.served import Answer, Connection, serving

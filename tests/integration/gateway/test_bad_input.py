@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from seekway.core.settings import GatewaySettings
+from seekway.core.sections.gateway import GatewaySettings
 from tests.fakes.backend import FakeBackend, model_info
 from tests.integration.gateway.served import serving
 

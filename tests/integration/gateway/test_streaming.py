@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import msgspec
 
 from seekway.core.errors import EngineCrashed, Overloaded
-from seekway.core.settings import GatewaySettings
+from seekway.core.sections.gateway import GatewaySettings
 from seekway.core.types import (
     Finish,
     ReasoningDelta,

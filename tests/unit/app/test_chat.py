@@ -17,7 +17,8 @@ from seekway.app.chat_client import Finished, Said
 from seekway.app.chat_screen import ChatScreen, stats_line
 from seekway.app.commands.chat import gateway_url
 from seekway.core.errors import ConfigError
-from seekway.core.settings import GatewaySettings, Settings
+from seekway.core.sections.gateway import GatewaySettings
+from seekway.core.settings import Settings
 from tests.fakes.chat_gateway import THOUGHTFUL, ChatGateway, chunk, event
 
 LIMIT_S = 30

@@ -14,7 +14,7 @@ from seekway.catalog.pull import Request, choose_files, pull, read_name
 from seekway.catalog.retry import RetryPolicy
 from seekway.catalog.store import Store
 from seekway.core.errors import DownloadError, ModelFileError
-from seekway.core.settings import CatalogSettings
+from seekway.core.sections.serving import CatalogSettings
 from tests.fakes.hub_server import COMMIT, Answer, HubServer, send, status
 from tests.fakes.tiny_gguf import write_tiny_gguf
 

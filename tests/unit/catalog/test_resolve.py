@@ -9,7 +9,8 @@ import pytest
 from seekway.catalog.resolve import chosen_models, needs_demo, resolve_models
 from seekway.catalog.store import InstalledFile, InstalledModel, Store, sha256_of
 from seekway.core.errors import ConfigError, ModelFileError
-from seekway.core.settings import CatalogSettings, EngineSettings, ModelSettings, Settings
+from seekway.core.sections.serving import CatalogSettings, EngineSettings, ModelSettings
+from seekway.core.settings import Settings
 from seekway.engine.spec import SamplingAdvice
 from tests.fakes.tiny_gguf import write_tiny_gguf
 

@@ -7,7 +7,7 @@ import io
 import msgspec
 import pytest
 
-from seekway.core.settings import LogSettings
+from seekway.core.sections.log import LogSettings
 from seekway.core.types import Usage
 from seekway.observability.logging import log_access, make_logger, mask
 from seekway.observability.record import RequestRecord

@@ -20,7 +20,8 @@ from seekway.catalog.quantization_mix import TARGETS, Target
 from seekway.catalog.quantize import Quantized, quantize, quantize_installed
 from seekway.catalog.store import InstalledModel, Store
 from seekway.core.errors import ModelFileError
-from seekway.core.settings import CatalogSettings, hub_token
+from seekway.core.sections.serving import CatalogSettings
+from seekway.core.settings import hub_token
 from seekway.engine.gguf.header import read_header
 
 

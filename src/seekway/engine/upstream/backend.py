@@ -10,7 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 import msgspec
 
 from seekway.core.errors import BackendProtocolError, InvalidRequest, SeekwayError, UnsupportedParameter
-from seekway.core.settings import BackendSettings
+from seekway.core.sections.backends import BackendSettings
 from seekway.core.types import (
     Capability,
     EmbedRequest,

@@ -16,7 +16,7 @@ from typing import Any, Literal, NamedTuple, cast
 from urllib.parse import urlsplit
 
 from seekway.core.errors import InvalidRequest, UnsupportedParameter
-from seekway.core.settings import BackendSettings
+from seekway.core.sections.backends import BackendSettings
 from seekway.core.types import (
     ContentPart,
     GenerateRequest,

@@ -22,7 +22,7 @@ from seekway.core.errors import (
     SeekwayError,
     StreamInterrupted,
 )
-from seekway.core.settings import BackendSettings
+from seekway.core.sections.backends import BackendSettings
 
 _DRAIN_S = 0.25
 _POOL_RETRY_AFTER_S = 1.0

@@ -13,7 +13,7 @@ import msgspec
 
 from seekway.core.errors import StartupError
 from seekway.core.ports import Backend
-from seekway.core.settings import LogSettings
+from seekway.core.sections.log import LogSettings
 from seekway.engine.spec import LoadProgress, LocalModelSpec, decode_spec
 from seekway.engine.worker.host import run_worker
 from seekway.engine.worker.memory import die_with_parent

@@ -11,7 +11,7 @@ from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import Response
 
-from seekway.core.settings import GatewaySettings
+from seekway.core.sections.gateway import GatewaySettings
 from seekway.core.types import Finish, GenerateRequest, Message, ModelInfo, TextDelta, Usage
 from seekway.gateway.authentication import Authenticator
 from seekway.gateway.dialects.json_body import BodyDecoder

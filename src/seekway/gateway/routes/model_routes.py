@@ -15,7 +15,7 @@ from starlette.responses import Response
 from structlog.typing import FilteringBoundLogger
 
 from seekway.core.errors import SeekwayError
-from seekway.core.settings import GatewaySettings
+from seekway.core.sections.gateway import GatewaySettings
 from seekway.core.types import Event, GenerateRequest
 from seekway.gateway.authentication import Authenticator
 from seekway.gateway.dialects.openai_chat import read_chat

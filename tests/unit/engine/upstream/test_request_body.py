@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from seekway.core.errors import InvalidRequest, UnsupportedParameter
-from seekway.core.settings import BackendSettings
+from seekway.core.sections.backends import BackendSettings
 from seekway.core.types import (
     FilePart,
     GenerateRequest,

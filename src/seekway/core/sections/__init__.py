@@ -1,0 +1,1 @@
+"""The settings' tables, one part of the product a file."""

@@ -1,0 +1,39 @@
+"""The HTTP gateway's settings."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from seekway.core.sections.ports import Port
+
+
+class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    host: Annotated[str, Meta(description="Address to listen on; anything but loopback needs `api_key_file`.")] = (
+        "127.0.0.1"
+    )
+    port: Annotated[Port, Meta(description="HTTP port; 0 takes a free one.")] = 8000
+    api_key_file: Annotated[
+        str | None,
+        Meta(
+            description="File with one API key a line; when set, every model route needs one of them as a Bearer token."
+        ),
+    ] = None
+    max_body_bytes: Annotated[int, Meta(ge=1024, description="Largest request body; a larger one is answered 413.")] = (
+        16 * 1024 * 1024
+    )
+    request_timeout_s: Annotated[
+        float, Meta(gt=0, description="Longest time a request may take from first byte to last.")
+    ] = 600.0
+    keep_alive_interval_s: Annotated[
+        float,
+        Meta(
+            gt=0,
+            description="Silence after which a waiting client gets a keep-alive (a comment on a stream, a blank line otherwise).",
+        ),
+    ] = 10.0
+    drain_timeout_s: Annotated[
+        float, Meta(ge=0, description="How long running requests may finish after SIGTERM or Ctrl-C.")
+    ] = 20.0
