@@ -19,11 +19,14 @@ from seekway.core.settings import Settings
 from seekway.core.types import EngineStats, ModelInfo, Usage
 from seekway.gateway.application import create_app
 from seekway.gateway.drain import Drain
+from seekway.observability.access_log import AccessLog
 from seekway.observability.engine_figures import EngineFigures
 from seekway.observability.logging import make_logger
 from seekway.observability.metrics import Metrics
 from seekway.observability.record import RequestRecord
 from seekway.pipeline.assembly import build_pipeline
+from seekway.pipeline.figures import StageCounters
+from seekway.pipeline.stage import StageFigures
 
 TARGET = Path(__file__).resolve().parent.parent / "docs" / "reference"
 EXAMPLE_MODEL = ModelInfo("m", "1", "seekway", "example", ("chat",), stats=EngineStats(kv_cache_used=0.0))
@@ -113,7 +116,7 @@ def metrics_page() -> str:
     """Each metric as it is scraped after one request with everything in it."""
     metrics = Metrics(CollectorRegistry())
     metrics.registry.register(EngineFigures(lambda: [("model-service", EXAMPLE_MODEL)]))
-    metrics.stage("resolve_alias", 0.0)
+    metrics.registry.register(StageCounters(lambda: [StageFigures("resolve_alias", "request")]))
     record = RequestRecord("1", route="/v1/chat/completions", operation="chat", model="m", error="overloaded")
     record.usage, record.first_token_at, record.last_token_at = Usage(1, 2), record.started, record.started
     metrics.request_ended(record)
@@ -136,8 +139,9 @@ def metrics_page() -> str:
 
 def api_page() -> str:
     settings, metrics = Settings(), Metrics(CollectorRegistry())
-    pipeline = build_pipeline(settings, (), metrics)
-    app = create_app(settings, pipeline, metrics=metrics, log=make_logger(settings.log), drain=Drain())
+    log, access_log = make_logger(settings.log), AccessLog(settings.log)
+    pipeline = build_pipeline(settings, ())
+    app = create_app(settings, pipeline, metrics=metrics, log=log, drain=Drain(), access_log=access_log)
     routes: dict[str, tuple[list[str], list[str]]] = {}
     for route in app.routes:
         if isinstance(route, APIRoute):

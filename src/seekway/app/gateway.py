@@ -21,8 +21,9 @@ from seekway.core.settings import Settings, read_secret
 from seekway.gateway.application import create_app
 from seekway.gateway.authentication import key_digests
 from seekway.gateway.drain import Drain
-from seekway.gateway.http_protocol import BoundedHttpProtocol
+from seekway.gateway.fast_path import FastHttpProtocol
 from seekway.model_service.client import ModelServiceBackend
+from seekway.observability.access_log import AccessLog
 from seekway.observability.metrics import Metrics
 from seekway.pipeline.assembly import build_pipeline
 from seekway.pipeline.directory import Member
@@ -40,10 +41,11 @@ async def serve_gateway(
     drain = Drain()
     app = create_app(
         settings,
-        build_pipeline(settings, members(settings, model_service), metrics),
+        build_pipeline(settings, members(settings, model_service)),
         metrics=metrics,
         log=log,
         drain=drain,
+        access_log=AccessLog(settings.log),
         key_digests=read_keys(settings.gateway),
     )
     with listen(settings.gateway) as listener:
@@ -110,7 +112,7 @@ class _Server(uvicorn.Server):
     def __init__(self, app: object, drain: Drain, channel: StatusChannel, drain_timeout_s: float) -> None:
         config = uvicorn.Config(
             app,  # pyright: ignore[reportArgumentType] - uvicorn's own type leaves out ASGI 3 application objects
-            http=BoundedHttpProtocol,
+            http=FastHttpProtocol,
             loop="none",
             lifespan="on",
             log_config=None,

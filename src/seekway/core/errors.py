@@ -142,6 +142,13 @@ class InternalError(ServerError):
     pass
 
 
+def unforeseen(cause: BaseException) -> InternalError:
+    """What a client hears of an exception that is nobody's refusal; the cause hangs on it for the log."""
+    error = InternalError("Something went wrong here; the log has the details under this request's id.")
+    error.__cause__ = cause
+    return error
+
+
 class EngineCrashed(ServerError):
     code = "engine_crashed"
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Collection
+from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from typing import Any, TypedDict
+from typing import TypedDict
 
-import msgspec
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -18,29 +17,32 @@ from structlog.typing import FilteringBoundLogger
 from seekway.core.errors import InternalError, InvalidRequest, MethodNotAllowed, NotFound, SeekwayError
 from seekway.core.settings import Settings
 from seekway.gateway.authentication import Authenticator
-from seekway.gateway.dialects.openai_chat import ChatBody
-from seekway.gateway.dialects.openai_chat_answer import ChatCompletion
-from seekway.gateway.dialects.openai_completions import Completion, CompletionBody
-from seekway.gateway.dialects.openai_embeddings import EmbeddingAnswer, EmbeddingBody
 from seekway.gateway.dialects.openai_errors import ErrorEnvelope
-from seekway.gateway.dialects.rerank import RerankAnswer, RerankBody
 from seekway.gateway.drain import Drain
+from seekway.gateway.error_response import error_response
+from seekway.gateway.front import Front
+from seekway.gateway.model_call import CallServices
 from seekway.gateway.openapi import DescribedApp, body_of
+from seekway.gateway.operations.table import ModelRoute, model_routes
 from seekway.gateway.request_edge import RequestEdge, record_of
+from seekway.gateway.request_ledger import RequestLedger
 from seekway.gateway.routes.admin_routes import AdminRoutes, TrialBody, TrialReport
 from seekway.gateway.routes.health_routes import HealthRoutes
-from seekway.gateway.routes.model_routes import ModelRoutes
-from seekway.gateway.streaming import error_response
+from seekway.gateway.routes.model_routes import ModelListRoutes, model_endpoint
+from seekway.gateway.sweep import Sweep
+from seekway.observability.access_log import AccessLog
 from seekway.observability.engine_figures import EngineFigures
 from seekway.observability.metrics import Metrics
+from seekway.pipeline.figures import StageCounters
 from seekway.pipeline.pipeline import Pipeline
+
+_SWEEP_S = 0.05
 
 
 class GatewayState(TypedDict):
-    """What the lifespan gives to every request's state."""
+    """What the lifespan gives to every request's state, and to the server's connections."""
 
-    pipeline: Pipeline
-    drain: Drain
+    front: Front
 
 
 def create_app(
@@ -50,6 +52,7 @@ def create_app(
     metrics: Metrics,
     log: FilteringBoundLogger,
     drain: Drain,
+    access_log: AccessLog,
     key_digests: Collection[bytes] | None = None,
 ) -> FastAPI:
     """``metrics`` must be this application's own: the engines' figures are registered with it.
@@ -58,59 +61,55 @@ def create_app(
 
     The lifespan watches the backends and closes them at the end; ``app.state.drain`` is ``drain``.
     """
+    ledger = RequestLedger(drain, metrics, access_log)
+    services = CallServices(settings.gateway, pipeline, Authenticator(key_digests), drain, log, Sweep(_SWEEP_S))
+    routes = model_routes()
+    front = Front(services, routes, ledger)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[GatewayState]:
         async with asyncio.TaskGroup() as group:
             watch = group.create_task(pipeline.routes.watch())
             try:
-                yield GatewayState(pipeline=pipeline, drain=drain)
+                yield GatewayState(front=front)
             finally:
                 watch.cancel()
+                front.stop()
                 await pipeline.routes.close()
+                access_log.flush()
 
     app = DescribedApp(title="Seekway", version=version("seekway"), lifespan=lifespan, redoc_url=None)
     app.state.drain = drain
     metrics.watch_in_flight(lambda: drain.in_flight)
     metrics.registry.register(EngineFigures(pipeline.routes.served))
-    app.add_middleware(RequestEdge, drain=drain, metrics=metrics, log=log)
+    metrics.registry.register(StageCounters(pipeline.figures))
+    app.add_middleware(RequestEdge, ledger=ledger, log=log)
     app.add_exception_handler(SeekwayError, _on_refusal)
     app.add_exception_handler(HTTPException, _on_http)
-    authenticator = Authenticator(key_digests)
-    _add_model_routes(app, ModelRoutes(settings.gateway, pipeline, authenticator, drain, log))
+    _add_model_routes(app, front, routes)
     _add_health_routes(app, HealthRoutes(pipeline, drain, metrics))
-    _add_admin_routes(app, AdminRoutes(settings.gateway, pipeline, authenticator))
+    _add_admin_routes(app, AdminRoutes(front))
     return app
 
 
-def _add_model_routes(app: DescribedApp, routes: ModelRoutes) -> None:
-    """Each under ``/v1`` and, as DeepSeek's own base has them, without; only the first of a route's paths is documented."""
-    posts: tuple[tuple[tuple[str, ...], Any, type[msgspec.Struct], type[msgspec.Struct]], ...] = (
-        (
-            ("/v1/chat/completions", "/chat/completions", "/beta/chat/completions"),
-            routes.chat_completions,
-            ChatBody,
-            ChatCompletion,
-        ),
-        (("/v1/completions", "/completions", "/beta/completions"), routes.completions, CompletionBody, Completion),
-        (("/v1/embeddings", "/embeddings"), routes.embeddings, EmbeddingBody, EmbeddingAnswer),
-        (("/v1/rerank", "/rerank"), routes.rerank, RerankBody, RerankAnswer),
-    )
-    app.structs = (*(struct for _, _, *structs in posts for struct in structs), TrialBody, TrialReport, ErrorEnvelope)
-    for paths, endpoint, body, answer in posts:
-        for path in paths:
+def _add_model_routes(app: DescribedApp, front: Front, routes: Sequence[ModelRoute]) -> None:
+    structs = (struct for route in routes for struct in (route.body, route.answer, route.error))
+    app.structs = (*dict.fromkeys(structs), TrialBody, TrialReport)
+    for route in routes:
+        for path in route.paths:
             app.add_api_route(
                 path,
-                endpoint,
+                model_endpoint(front, route.operation),
                 methods=["POST"],
                 tags=["models"],
-                include_in_schema=path == paths[0],
-                openapi_extra=body_of(body, answer, ErrorEnvelope),
+                include_in_schema=path == route.paths[0],
+                openapi_extra=body_of(route.body, route.answer, route.error),
             )
+    lists = ModelListRoutes(front)
     for prefix in ("/v1", "", "/beta"):
         shown = prefix == "/v1"
-        app.add_api_route(f"{prefix}/models", routes.models, tags=["models"], include_in_schema=shown)
-        app.add_api_route(f"{prefix}/models/{{model_id:path}}", routes.model, tags=["models"], include_in_schema=shown)
+        app.add_api_route(f"{prefix}/models", lists.models, tags=["models"], include_in_schema=shown)
+        app.add_api_route(f"{prefix}/models/{{model_id:path}}", lists.model, tags=["models"], include_in_schema=shown)
 
 
 def _add_health_routes(app: FastAPI, routes: HealthRoutes) -> None:

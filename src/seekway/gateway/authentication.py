@@ -1,14 +1,13 @@
-"""Bearer keys, known only by their SHA-256 digests."""
+"""API keys, known only by their SHA-256 digests."""
 
 from __future__ import annotations
 
 import hashlib
-import hmac
 from collections.abc import Iterable
 
-from starlette.requests import Request
-
 from seekway.core.errors import AuthenticationFailed
+from seekway.pipeline.caller import ANONYMOUS, Caller
+from seekway.pipeline.exchange import Headers
 
 
 def key_digests(lines: str) -> frozenset[bytes]:
@@ -21,16 +20,21 @@ class Authenticator:
     """``digests`` None means that no key is needed."""
 
     def __init__(self, digests: Iterable[bytes] | None) -> None:
-        self._digests = None if digests is None else tuple(digests)
+        self._digests = None if digests is None else frozenset(digests)
 
-    def check(self, request: Request) -> None:
-        """Raises ``AuthenticationFailed`` without saying what was wrong with the key; never logs it."""
+    def check(self, headers: Headers) -> Caller:
+        """Raises ``AuthenticationFailed`` without saying what was wrong with the key; never logs it.
+
+        The key comes as ``Authorization: Bearer KEY`` or, as Anthropic's clients send it, as ``x-api-key``.
+        A set is looked up by digest: what its timing could tell is about the digest, from which no key follows.
+        """
         if self._digests is None:
-            return
-        scheme, _, key = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not key.strip():
+            return ANONYMOUS
+        scheme, _, key = (headers.get(b"authorization") or "").partition(" ")
+        key = key.strip() if scheme.lower() == "bearer" else (headers.get(b"x-api-key") or "").strip()
+        if not key:
             raise AuthenticationFailed("Send your API key as: Authorization: Bearer KEY.")
-        # Headers are bytes that Starlette reads as Latin-1; every digest is compared, so that time tells nothing.
-        digest = hashlib.sha256(key.strip().encode("latin-1")).digest()
-        if not sum(hmac.compare_digest(digest, known) for known in self._digests):
+        # Headers are bytes that are read as Latin-1.
+        if hashlib.sha256(key.encode("latin-1")).digest() not in self._digests:
             raise AuthenticationFailed("This API key is not known here.")
+        return ANONYMOUS

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator
-from contextlib import contextmanager
 
 from seekway.core.errors import Overloaded
 
@@ -15,8 +13,7 @@ class Drain:
     def __init__(self) -> None:
         self.draining = False
         self.in_flight = 0
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self._idle: asyncio.Future[None] | None = None
 
     def begin(self) -> None:
         self.draining = True
@@ -26,17 +23,17 @@ class Drain:
         if self.draining:
             raise Overloaded("This gateway is stopping; send the request again.", retry_after_s=1)
 
-    @contextmanager
-    def request(self) -> Generator[None]:
+    def enter(self) -> None:
+        """A request is being answered, until :meth:`leave`."""
         self.in_flight += 1
-        self._idle.clear()
-        try:
-            yield
-        finally:
-            self.in_flight -= 1
-            if not self.in_flight:
-                self._idle.set()
+
+    def leave(self) -> None:
+        self.in_flight -= 1
+        if not self.in_flight and self._idle is not None and not self._idle.done():
+            self._idle.set_result(None)
 
     async def wait_idle(self) -> None:
         """Until no request is being answered; bound it with ``asyncio.timeout``."""
-        await self._idle.wait()
+        while self.in_flight:
+            self._idle = asyncio.get_running_loop().create_future()
+            await self._idle

@@ -11,7 +11,6 @@ import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
 from seekway.core.sections.log import LogSettings
-from seekway.observability.record import RequestRecord
 
 _SECRET = re.compile(r"(?i)(bearer\s+)[^\s\"',}]+|\b(?:(sk)-[a-z0-9_\-]{6,}|(app|dataset)-[a-z0-9]{16,})")
 _SECRET_FIELDS = frozenset({"authorization", "api_key", "api-key", "x-api-key", "password", "secret"})
@@ -21,7 +20,7 @@ _MASK = "***"
 def make_logger(settings: LogSettings, stream: TextIO | None = None) -> FilteringBoundLogger:
     """A logger of its own; nothing global is configured, so two in one process do not disturb each other."""
     out = stream or sys.stderr
-    console = settings.format == "console" or (settings.format == "auto" and out.isatty())
+    console = is_console(settings, out)
     processors: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -46,6 +45,11 @@ def make_logger(settings: LogSettings, stream: TextIO | None = None) -> Filterin
     )
 
 
+def is_console(settings: LogSettings, out: TextIO) -> bool:
+    """Whether lines are for people."""
+    return settings.format == "console" or (settings.format == "auto" and out.isatty())
+
+
 def mask_secrets(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
     """Replace Bearer tokens, API keys and secret fields by ``***``, also inside nested values."""
     return {key: _MASK if key.lower() in _SECRET_FIELDS else _masked(value) for key, value in event.items()}
@@ -57,32 +61,6 @@ def mask(text: str) -> str:
 
 def _mask_line(logger: WrappedLogger, method: str, line: EventDict) -> str:
     return mask(str(line))
-
-
-def log_access(log: FilteringBoundLogger, record: RequestRecord) -> None:
-    """The request's one line; times in milliseconds."""
-    first = record.time_to_first_token_s()
-    fields: dict[str, str | int | float | None] = {
-        "request_id": record.request_id,
-        "method": record.method,
-        "path": record.path,
-        "status": record.status,
-        "duration_ms": round(record.duration_s() * 1000, 2),
-    }
-    if record.operation:
-        fields |= {
-            "model": record.model,
-            "backend": record.backend,
-            "ttft_ms": None if first is None else round(first * 1000, 2),
-            "prompt_tokens": record.usage.prompt_tokens if record.usage else None,
-            "completion_tokens": record.usage.completion_tokens if record.usage else None,
-            "finish_reason": record.finish_reason or None,
-        }
-    if record.error:
-        fields["error_type"] = record.error
-    # Probes and scrapes come every few seconds and say nothing while they succeed.
-    routine = record.status < 400 and record.route.startswith(("/health", "/metrics"))
-    (log.debug if routine else log.info)("request", **fields)
 
 
 def _masked(value: object) -> object:

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Gauge
 
 from seekway.observability.record import RequestRecord
+from seekway.observability.tallies import Counter, Histogram
 
 _DURATION = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
 _FIRST_TOKEN = (0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 _PER_TOKEN = (0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5)
 _TOKENS = tuple(float(4**power) for power in range(14))
 _BY_TYPE = ("model", "type")
-_STAGE = (0.00001, 0.0001, 0.001, 0.01, 0.1, 1.0)
 
 
 class Metrics:
@@ -28,10 +28,14 @@ class Metrics:
         labels = ("gen_ai_operation_name", "gen_ai_response_model")
 
         def histogram(name: str, text: str, labels: tuple[str, ...], buckets: tuple[float, ...]) -> Histogram:
-            return Histogram(name, text, labels, buckets=buckets, registry=registry)
+            made = Histogram(name, text, labels, buckets)
+            registry.register(made)
+            return made
 
         def counter(name: str, text: str, labels: tuple[str, ...]) -> Counter:
-            return Counter(name, text, labels, registry=registry)
+            made = Counter(name, text, labels)
+            registry.register(made)
+            return made
 
         self._duration = histogram(
             "gen_ai_server_request_duration_seconds",
@@ -54,7 +58,6 @@ class Metrics:
         self._tokens = counter("seekway_tokens", "Tokens; cached are part of input, reasoning of output.", _BY_TYPE)
         self._requests = counter("seekway_http_requests", "HTTP requests.", ("route", "status"))
         self._errors = counter("seekway_errors", "Failed requests by error code.", ("code", "model"))
-        self._stage_time = histogram("seekway_stage_duration_seconds", "A stage's own time.", ("stage",), _STAGE)
         self._in_flight = Gauge(
             "seekway_http_requests_in_flight",
             "HTTP requests being answered, the scrape that asks among them.",
@@ -64,31 +67,27 @@ class Metrics:
     def watch_in_flight(self, count: Callable[[], float]) -> None:
         self._in_flight.set_function(count)
 
-    def stage(self, name: str, seconds: float) -> None:
-        self._stage_time.labels(name).observe(seconds)
-
     def request_ended(self, record: RequestRecord) -> None:
         """Count a finished HTTP request."""
-        self._requests.labels(record.route, str(record.status)).inc()
-        if record.error:
-            self._errors.labels(record.error, record.model).inc()
-        if not record.operation:
-            return
+        self._requests.add((record.route, str(record.status)))
         operation, model = record.operation, record.model
-        self._duration.labels(operation, model, record.error).observe(record.duration_s())
+        if record.error:
+            self._errors.add((record.error, model))
+        if not operation:
+            return
+        labels = (operation, model)
+        self._duration.observe((operation, model, record.error), record.duration_s())
         first, each, usage = record.time_to_first_token_s(), record.time_per_output_token_s(), record.usage
         if first is not None:
-            self._first_token.labels(operation, model).observe(first)
+            self._first_token.observe(labels, first)
         if each is not None:
-            self._per_token.labels(operation, model).observe(each)
+            self._per_token.observe(labels, each)
         if usage is None:
             return
-        self._token_usage.labels(operation, model, "input").observe(usage.prompt_tokens)
-        self._token_usage.labels(operation, model, "output").observe(usage.completion_tokens)
-        for kind, count in (
-            ("input", usage.prompt_tokens),
-            ("cached", usage.cached_tokens),
-            ("output", usage.completion_tokens),
-            ("reasoning", usage.reasoning_tokens),
-        ):
-            self._tokens.labels(model, kind).inc(count)
+        self._token_usage.observe((operation, model, "input"), usage.prompt_tokens)
+        self._token_usage.observe((operation, model, "output"), usage.completion_tokens)
+        tokens = self._tokens
+        tokens.add((model, "input"), usage.prompt_tokens)
+        tokens.add((model, "output"), usage.completion_tokens)
+        tokens.add((model, "cached"), usage.cached_tokens)
+        tokens.add((model, "reasoning"), usage.reasoning_tokens)

@@ -22,6 +22,13 @@ class RequestRecord:
     """``chat``, ``text_completion``, ``embeddings`` or ``rerank``; empty on other routes."""
     model: str = ""
     backend: str = ""
+    tenant: str = ""
+    key_id: str = ""
+    """The key's public name, never the key."""
+    cache: str = ""
+    """``hit``, ``semantic``, ``miss`` or ``bypass`` where a cache was asked."""
+    attempts: int = 0
+    """How often a backend was asked."""
     status: int = 0
     started: float = field(default_factory=time.perf_counter)
     first_token_at: float | None = None

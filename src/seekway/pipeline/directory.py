@@ -9,25 +9,33 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import msgspec
 
 from seekway.core.errors import BackendUnavailable, InvalidRequest, ModelNotFound, SeekwayError
-from seekway.core.ports import Backend
+from seekway.core.ports import Backend, PushBackend
 from seekway.core.types import Capability, ModelInfo
+from seekway.pipeline.pumped import push_port
 
 BackendKind = Literal["local", "openai", "deepseek"]
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A backend under the name it has in logs and metrics; ``local`` is our own model service."""
+    """A backend under the name it has in logs and metrics; ``local`` is our own model service.
+
+    ``source`` is the backend's pushed side, which the pipeline talks to.
+    """
 
     name: str
     backend: Backend
     kind: BackendKind = "local"
+    source: PushBackend = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "source", push_port(self.backend))
 
 
 @dataclass(frozen=True, slots=True)

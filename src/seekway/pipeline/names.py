@@ -27,6 +27,14 @@ class ModelNames:
         self._aliases = aliases
         self._default_model = default_model
 
+    def known(self, name: str) -> Route | None:
+        """Where a request for ``name`` goes, when a ready model is known under it; asks nobody."""
+        name = self._aliases.get(name, name)
+        route = self._routes.find(name)
+        if route is None and name in DEEPSEEK_NAMES and (meant := self.default()) is not None:
+            route = self._routes.find(meant)
+        return route if route is not None and route.model.state == "ready" else None
+
     async def route(self, name: str) -> Route:
         """Where a request for ``name`` goes; raises as :meth:`BackendDirectory.route`."""
         name = self._aliases.get(name, name)

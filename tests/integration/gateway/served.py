@@ -19,12 +19,17 @@ from seekway.core.settings import Settings
 from seekway.gateway.application import create_app
 from seekway.gateway.dialects.openai_errors import ErrorEnvelope
 from seekway.gateway.drain import Drain
+from seekway.gateway.fast_path import FastHttpProtocol
 from seekway.gateway.http_protocol import BoundedHttpProtocol
+from seekway.observability.access_log import AccessLog
 from seekway.observability.logging import make_logger
 from seekway.observability.metrics import Metrics
 from seekway.pipeline.assembly import build_pipeline
 from seekway.pipeline.directory import Member
 from tests.fakes.backend import FakeBackend
+
+PROTOCOL: type[BoundedHttpProtocol] = FastHttpProtocol
+"""What the gateways of a test serve with; the tests of the gateway run with either."""
 
 
 class _Server(uvicorn.Server):
@@ -99,7 +104,13 @@ class Served:
     port: int
     backend: FakeBackend
     drain: Drain
-    log: io.StringIO
+    access_log: AccessLog
+    out: io.StringIO
+
+    def log(self) -> str:
+        """All that was logged so far."""
+        self.access_log.flush()
+        return self.out.getvalue()
 
     @asynccontextmanager
     async def connect(self) -> AsyncGenerator[Connection]:
@@ -121,21 +132,24 @@ async def serving(
     *,
     others: Sequence[Member] = (),
     key_digests: Collection[bytes] | None = None,
-    http: type[BoundedHttpProtocol] = BoundedHttpProtocol,
+    http: type[BoundedHttpProtocol] | None = None,
 ) -> AsyncGenerator[Served]:
-    backend = backend or FakeBackend()
+    backend, http = backend or FakeBackend(), http or PROTOCOL
     settings = Settings(gateway=gateway or GatewaySettings(), aliases={"short": "fake"})
     metrics = Metrics(CollectorRegistry())
-    pipeline = build_pipeline(settings, [Member("own", backend), *others], metrics)
+    pipeline = build_pipeline(settings, [Member("own", backend), *others])
     drain, log = Drain(), io.StringIO()
-    logger = make_logger(LogSettings(level="debug", format="json"), log)
-    app = create_app(settings, pipeline, metrics=metrics, log=logger, drain=drain, key_digests=key_digests)
+    log_settings = LogSettings(level="debug", format="json")
+    logger, access_log = make_logger(log_settings, log), AccessLog(log_settings, log)
+    app = create_app(
+        settings, pipeline, metrics=metrics, log=logger, drain=drain, access_log=access_log, key_digests=key_digests
+    )
     server = _Server(uvicorn.Config(app, log_config=None, http=http, lifespan="on", timeout_graceful_shutdown=5))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         async with asyncio.timeout(30), asyncio.TaskGroup() as group:
             group.create_task(server.serve(sockets=[listener]))
             await server.listening.wait()
             try:
-                yield Served(listener.getsockname()[1], backend, drain, log)
+                yield Served(listener.getsockname()[1], backend, drain, access_log, log)
             finally:
                 server.should_exit = True

@@ -2,54 +2,110 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+import asyncio
+from collections.abc import Sequence
+from typing import Self
 
 import pytest
-from prometheus_client import CollectorRegistry
 
-from seekway.core.errors import BackendProtocolError, ContextLengthExceeded, InternalError, StreamInterrupted
+from seekway.core.errors import (
+    BackendProtocolError,
+    ContextLengthExceeded,
+    InternalError,
+    InvalidRequest,
+    SeekwayError,
+    StreamInterrupted,
+)
 from seekway.core.settings import Settings
-from seekway.core.types import ErrorEvent, Event, Finish, GenerateRequest, Message, TextDelta, Usage
-from seekway.observability.metrics import Metrics
+from seekway.core.types import ErrorEvent, Event, Finish, GenerateRequest, Message, TextDelta
 from seekway.observability.record import RequestRecord
 from seekway.pipeline.assembly import build_pipeline
 from seekway.pipeline.directory import BackendDirectory, Member
 from seekway.pipeline.exchange import Exchange
 from seekway.pipeline.names import ModelNames
 from seekway.pipeline.pipeline import Pipeline
-from seekway.pipeline.stage import StreamStage
+from seekway.pipeline.shaping import Shaping
+from seekway.pipeline.stage import RequestStage, StreamStage
 from seekway.pipeline.stages.resolve_alias import ResolveAlias
 from tests.fakes.backend import HANG, FakeBackend, Step, reply
+from tests.fakes.sink import RecordingSink
 
 REQUEST = GenerateRequest("1", "fake", (Message("user", "hi"),))
 
 
 class Twice:
-    """Doubles every text."""
+    """Doubles every text and says at the end that it ended."""
 
     name = "twice"
 
+    def open(self, request: GenerateRequest, exchange: Exchange) -> Self:
+        return self
+
+    def feed(self, events: Sequence[Event]) -> Sequence[Event]:
+        return [TextDelta(event.text * 2) if isinstance(event, TextDelta) else event for event in events]
+
+    def end(self) -> Sequence[Event]:
+        return ()
+
+
+class HoldsBack(Twice):
+    """Keeps everything to the end."""
+
+    name = "holds_back"
+
     def __init__(self) -> None:
-        self.closed = 0
+        self._held: list[Event] = []
 
-    async def __call__(self, events: AsyncIterator[Event], exchange: Exchange) -> AsyncGenerator[Event]:
-        try:
-            async for event in events:
-                yield TextDelta(event.text * 2) if isinstance(event, TextDelta) else event
-        finally:
-            self.closed += 1
+    def feed(self, events: Sequence[Event]) -> Sequence[Event]:
+        self._held += events
+        return ()
+
+    def end(self) -> Sequence[Event]:
+        return self._held
 
 
-def pipeline(backend: FakeBackend, *stages: StreamStage) -> Pipeline:
+class Refuses(Twice):
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def feed(self, events: Sequence[Event]) -> Sequence[Event]:
+        raise self._error
+
+
+class Waits:
+    """A request stage that waits for somebody."""
+
+    name = "waits"
+
+    def __init__(self, until: asyncio.Event) -> None:
+        self._until = until
+
+    async def __call__(self, request: GenerateRequest, exchange: Exchange) -> GenerateRequest:
+        await self._until.wait()
+        return request
+
+
+class Answers:
+    """A request stage that answers by itself."""
+
+    name = "answers"
+
+    def __call__(self, request: GenerateRequest, exchange: Exchange) -> GenerateRequest:
+        exchange.answer = reply("known")
+        return request
+
+
+def pipeline(backend: FakeBackend, *stages: StreamStage, before: Sequence[RequestStage] = ()) -> Pipeline:
     routes = BackendDirectory([Member("own", backend)])
     names = ModelNames(routes, {}, None)
-    return Pipeline((ResolveAlias(names),), stages, routes, names, Metrics(CollectorRegistry()))
+    return Pipeline((ResolveAlias(names), *before), Shaping(()), stages, routes, names)
 
 
 async def run(line: Pipeline) -> list[Event]:
-    exchange = Exchange(RequestRecord("r"))
-    request = await line.admit(REQUEST, exchange)
-    return [event async for event in line.generate(request, exchange)]
+    """All that a sink hears; raises what it is told."""
+    sink = RecordingSink()
+    line.start(REQUEST, Exchange(RequestRecord("r")), sink)
+    return await sink.whole()
 
 
 async def test_stages_run_in_order_and_are_counted() -> None:
@@ -63,14 +119,49 @@ async def test_stages_run_in_order_and_are_counted() -> None:
     ]
 
 
-async def test_closing_early_closes_every_stage_and_the_backend() -> None:
-    backend, twice = FakeBackend((TextDelta("a"), HANG)), Twice()
-    line = pipeline(backend, twice)
-    exchange = Exchange(RequestRecord("r"))
-    stream = line.generate(await line.admit(REQUEST, exchange), exchange)
-    assert await anext(stream) == TextDelta("aa")
-    await stream.aclose()
-    assert (backend.running, backend.cancelled, twice.closed) == (0, 1, 1)
+async def test_cancelling_stops_the_backend_and_the_sink_hears_no_more() -> None:
+    backend = FakeBackend((TextDelta("a"), HANG))
+    sink = RecordingSink()
+    flow = pipeline(backend, Twice()).start(REQUEST, Exchange(RequestRecord("r")), sink)
+    await sink.some.wait()
+    flow.cancel()
+    flow.cancel()
+    await asyncio.wait_for(backend.idle.wait(), 5)
+    assert (backend.running, backend.cancelled) == (0, 1)
+    assert (sink.events, sink.ends) == ([TextDelta("aa")], 0)
+
+
+async def test_what_a_stage_holds_back_goes_through_the_stages_after_it() -> None:
+    assert (await run(pipeline(FakeBackend(reply("a")), HoldsBack(), Twice())))[0] == TextDelta("aa")
+
+
+@pytest.mark.parametrize(
+    ("raised", "told"), [(InvalidRequest("No."), InvalidRequest), (ZeroDivisionError("a secret"), InternalError)]
+)
+async def test_a_stage_that_raises_ends_the_answer_and_the_work(raised: Exception, told: type[SeekwayError]) -> None:
+    backend = FakeBackend((TextDelta("a"), HANG))
+    with pytest.raises(told) as caught:
+        await run(pipeline(backend, Refuses(raised)))
+    assert "secret" not in caught.value.message
+    await asyncio.wait_for(backend.idle.wait(), 5)
+
+
+async def test_a_request_may_wait_for_a_stage_and_be_cancelled_there() -> None:
+    until, backend = asyncio.Event(), FakeBackend(reply("a"))
+    line = pipeline(backend, before=(Waits(until),))
+    first, second = RecordingSink(), RecordingSink()
+    line.start(REQUEST, Exchange(RequestRecord("1")), first).cancel()
+    line.start(REQUEST, Exchange(RequestRecord("2")), second)
+    until.set()
+    assert (await second.whole())[0] == TextDelta("a")
+    assert (first.events, first.ends) == ([], 0)
+    assert len(backend.requests) == 1
+
+
+async def test_a_stage_that_answers_leaves_the_backend_alone() -> None:
+    backend = FakeBackend()
+    assert (await run(pipeline(backend, Twice(), before=(Answers(),))))[0] == TextDelta("knownknown")
+    assert backend.requests == []
 
 
 @pytest.mark.parametrize(
@@ -94,9 +185,9 @@ async def test_a_stage_before_the_model_is_known_says_so() -> None:
 
 async def test_a_trial_asks_no_backend_and_counts_nothing() -> None:
     backend = FakeBackend()
-    line = build_pipeline(Settings(), [Member("own", backend)], Metrics(CollectorRegistry()))
+    line = build_pipeline(Settings(), [Member("own", backend)])
     exchange = Exchange(RequestRecord("r"))
-    traces = await line.trial(REQUEST, (TextDelta("a"), Usage(0, 0), Finish("stop")), exchange)
+    traces = await line.trial(REQUEST, "a", exchange)
     assert [trace.events_in for trace in traces] == [0, 0, 0, 0, 3]
     assert backend.requests == []
     assert all(figures.calls == 0 for figures in line.figures())

@@ -23,7 +23,7 @@ USER = Message("user", "hi")
 def exchange(*, thinks: bool = True, kind: BackendKind = "local", context: int = 0) -> Exchange:
     capabilities = ("chat", "reasoning") if thinks else ("chat",)
     info = msgspec.structs.replace(model_info("m"), capabilities=capabilities, context_length=context)
-    return Exchange(RequestRecord("r"), Route(Member("b", FakeBackend(), kind), info, "m"))
+    return Exchange(RequestRecord("r"), route=Route(Member("b", FakeBackend(), kind), info, "m"))
 
 
 def ask(
@@ -57,23 +57,23 @@ def ask(
         (Thinking(), True, 4096, 5, 5),
     ],
 )
-async def test_output_has_deepseeks_length_within_the_context(
+def test_output_has_deepseeks_length_within_the_context(
     thinking: Thinking, thinks: bool, context: int, asked: int | None, given: int
 ) -> None:
     request = ask(thinking=thinking, sampling=Sampling(max_tokens=asked))
-    done = await ApplyDefaults()(request, exchange(thinks=thinks, context=context))
+    done = ApplyDefaults()(request, exchange(thinks=thinks, context=context))
     assert done.sampling.max_tokens == given
 
 
 @pytest.mark.parametrize("kind", ["openai", "deepseek"])
-async def test_other_servers_keep_their_own_defaults(kind: BackendKind) -> None:
+def test_other_servers_keep_their_own_defaults(kind: BackendKind) -> None:
     request = ask()
-    assert await ApplyDefaults()(request, exchange(kind=kind, context=4096)) is request
+    assert ApplyDefaults()(request, exchange(kind=kind, context=4096)) is request
 
 
-async def test_temperature_is_ignored_while_thinking_was_asked_for() -> None:
+def test_temperature_is_ignored_while_thinking_was_asked_for() -> None:
     request = ask(thinking=Thinking(True), sampling=Sampling(temperature=0.2, top_p=0.5, seed=1))
-    done = await ThinkingRules()(request, exchange())
+    done = ThinkingRules()(request, exchange())
     assert done.sampling == Sampling(temperature=None, top_p=0.95, seed=1)
     for thinking, where in (
         (Thinking(), exchange()),
@@ -82,35 +82,35 @@ async def test_temperature_is_ignored_while_thinking_was_asked_for() -> None:
         (Thinking(True), exchange(kind="deepseek")),
     ):
         untouched = ask(thinking=thinking, sampling=request.sampling)
-        assert await ThinkingRules()(untouched, where) is untouched
+        assert ThinkingRules()(untouched, where) is untouched
 
 
-async def test_a_forced_tool_while_thinking_is_refused() -> None:
+def test_a_forced_tool_while_thinking_is_refused() -> None:
     forced = ask(thinking=Thinking(True), tools=(Tool("f"),), choice="required")
     with pytest.raises(InvalidRequest, match="tool_choice"):
-        await ThinkingRules()(forced, exchange())
-    assert await ThinkingRules()(forced, exchange(thinks=False)) is forced
+        ThinkingRules()(forced, exchange())
+    assert ThinkingRules()(forced, exchange(thinks=False)) is forced
 
 
-async def test_earlier_reasoning_is_dropped_without_tools() -> None:
+def test_earlier_reasoning_is_dropped_without_tools() -> None:
     thought = Message("assistant", "a", reasoning="hm")
     continued = Message("assistant", "b", reasoning="so", prefix=True)
-    done = await PruneReasoning()(ask(USER, thought, USER, continued), exchange())
+    done = PruneReasoning()(ask(USER, thought, USER, continued), exchange())
     assert [message.reasoning for message in done.messages] == [None, None, None, "so"]
 
 
-async def test_earlier_reasoning_is_kept_with_tools() -> None:
+def test_earlier_reasoning_is_kept_with_tools() -> None:
     thought = Message("assistant", "a", reasoning="hm")
     request = ask(USER, thought, USER, tools=(Tool("f"),))
-    assert await PruneReasoning()(request, exchange()) is request
+    assert PruneReasoning()(request, exchange()) is request
 
 
-async def test_deepseeks_cloud_must_get_reasoning_back_with_tools() -> None:
+def test_deepseeks_cloud_must_get_reasoning_back_with_tools() -> None:
     called = Message("assistant", "", tool_calls=(ToolCall("c", "f", "{}"),))
     request = ask(USER, called, Message("tool", "1", tool_call_id="c"))
     with pytest.raises(InvalidRequest, match="`reasoning_content` in the thinking mode must be passed back") as refused:
-        await PruneReasoning()(request, exchange(kind="deepseek"))
+        PruneReasoning()(request, exchange(kind="deepseek"))
     assert (refused.value.type, refused.value.code) == ("invalid_request_error", "invalid_request_error")
-    assert await PruneReasoning()(request, exchange()) is request
+    assert PruneReasoning()(request, exchange()) is request
     silent = ask(*request.messages, thinking=Thinking(False))
-    assert await PruneReasoning()(silent, exchange(kind="deepseek")) is silent
+    assert PruneReasoning()(silent, exchange(kind="deepseek")) is silent

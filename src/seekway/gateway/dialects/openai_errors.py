@@ -34,3 +34,16 @@ def error_headers(error: SeekwayError) -> dict[str, str]:
     if isinstance(error, BodyTooLarge):
         headers["connection"] = "close"
     return headers
+
+
+class OpenAIErrors:
+    """See :class:`seekway.gateway.encoder.ErrorForm`; the envelope has no place for the request's id, the ``x-request-id`` header has."""
+
+    def body(self, error: SeekwayError, request_id: str) -> bytes:
+        return encode_error(error)
+
+    def headers(self, error: SeekwayError) -> dict[str, str]:
+        return error_headers(error)
+
+
+OPENAI_ERRORS = OpenAIErrors()

@@ -11,14 +11,14 @@ from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import Response
 
-from seekway.core.sections.gateway import GatewaySettings
-from seekway.core.types import Finish, GenerateRequest, Message, ModelInfo, TextDelta, Usage
-from seekway.gateway.authentication import Authenticator
+from seekway.core.types import GenerateRequest, Message, ModelInfo
 from seekway.gateway.dialects.json_body import BodyDecoder
+from seekway.gateway.front import Front
+from seekway.gateway.model_call import CallServices
 from seekway.gateway.request_body import read_body
 from seekway.observability.record import RequestRecord
-from seekway.pipeline.exchange import Exchange
-from seekway.pipeline.pipeline import Pipeline, StageTrace
+from seekway.pipeline.exchange import Exchange, Headers
+from seekway.pipeline.trial import StageTrace
 
 _WAIT_S = 1.0
 
@@ -77,27 +77,25 @@ _DECODER: BodyDecoder[TrialBody] = BodyDecoder(TrialBody)
 
 
 class AdminRoutes:
-    def __init__(self, settings: GatewaySettings, pipeline: Pipeline, authenticator: Authenticator) -> None:
-        self._settings = settings
-        self._pipeline = pipeline
-        self._authenticator = authenticator
+    def __init__(self, front: Front) -> None:
+        self._front = front
 
     async def models(self, request: Request) -> Response:
         """What is loaded, from where, and its figures now."""
-        self._authenticator.check(request)
-        routes = self._pipeline.routes
+        services = self._open(request)
+        routes = services.pipeline.routes
         await routes.refresh(_WAIT_S)
         served = tuple(ServedModel(backend, info) for backend, info in routes.served())
         return _json(ServedModels(served, routes.problems()))
 
     async def data(self, request: Request) -> Response:
         """The pipeline's stages in order and the models' prefix caches, with their counters and times."""
-        self._authenticator.check(request)
-        routes = self._pipeline.routes
+        services = self._open(request)
+        routes = services.pipeline.routes
         await routes.refresh(_WAIT_S)
         stages = tuple(
             StageReport(f.name, f.kind, f.calls, f.changed, f.refused, f.events, f.seconds)
-            for f in self._pipeline.figures()
+            for f in services.pipeline.figures()
         )
         caches = tuple(
             CacheReport(
@@ -113,16 +111,20 @@ class AdminRoutes:
 
     async def try_text(self, request: Request) -> Response:
         """Run a text through the stages and show what each did; no model is asked and nothing is counted."""
-        self._authenticator.check(request)
-        deadline = asyncio.get_running_loop().time() + self._settings.request_timeout_s
-        wire, _ = _DECODER.decode(await read_body(request, self._settings.max_body_bytes, deadline))
+        services = self._open(request)
+        deadline = asyncio.get_running_loop().time() + services.settings.request_timeout_s
+        wire, _ = _DECODER.decode(await read_body(request, services.settings.max_body_bytes, deadline))
         trial = GenerateRequest(
             id=f"trial-{uuid.uuid4().hex}", model=wire.model, messages=(Message("user", wire.text),)
         )
-        events = (TextDelta(wire.text), Usage(0, 0), Finish("stop"))
         # A record of its own: what the trial notes must not reach the log and the metrics as a model's work.
-        traces = await self._pipeline.trial(trial, events, Exchange(RequestRecord(trial.id)))
+        traces = await services.pipeline.trial(trial, wire.text, Exchange(RequestRecord(trial.id)))
         return _json(TrialReport(traces))
+
+    def _open(self, request: Request) -> CallServices:
+        services = self._front.services
+        services.authenticator.check(Headers(request.scope["headers"]))
+        return services
 
 
 def _json(value: Any) -> Response:

@@ -18,7 +18,7 @@ class ApplyDefaults:
 
     name = "apply_defaults"
 
-    async def __call__(self, request: GenerateRequest, exchange: Exchange) -> GenerateRequest:
+    def __call__(self, request: GenerateRequest, exchange: Exchange) -> GenerateRequest:
         route = exchange.resolved
         if route.member.kind != "local":
             return request

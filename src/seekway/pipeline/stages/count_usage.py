@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import Sequence
 
-from seekway.core.types import Event, Finish, Usage
+from seekway.core.types import Event, Finish, GenerateRequest, Usage
+from seekway.observability.record import RequestRecord
 from seekway.pipeline.exchange import Exchange
 
 
@@ -14,9 +15,19 @@ class CountUsage:
 
     name = "count_usage"
 
-    async def __call__(self, events: AsyncIterator[Event], exchange: Exchange) -> AsyncGenerator[Event]:
-        record = exchange.record
-        async for event in events:
+    def open(self, request: GenerateRequest, exchange: Exchange) -> UsageCounter:
+        return UsageCounter(exchange.record)
+
+
+class UsageCounter:
+    __slots__ = ("_record",)
+
+    def __init__(self, record: RequestRecord) -> None:
+        self._record = record
+
+    def feed(self, events: Sequence[Event]) -> Sequence[Event]:
+        record = self._record
+        for event in events:
             if isinstance(event, Usage):
                 record.usage = event
             elif isinstance(event, Finish):
@@ -25,4 +36,7 @@ class CountUsage:
                 record.last_token_at = time.perf_counter()
                 if record.first_token_at is None:
                     record.first_token_at = record.last_token_at
-            yield event
+        return events
+
+    def end(self) -> Sequence[Event]:
+        return ()

@@ -14,7 +14,7 @@ class PruneReasoning:
 
     name = "prune_reasoning"
 
-    async def __call__(self, request: GenerateRequest, exchange: Exchange) -> GenerateRequest:
+    def __call__(self, request: GenerateRequest, exchange: Exchange) -> GenerateRequest:
         if request.tools or any(message.tool_calls for message in request.messages):
             if exchange.resolved.member.kind == "deepseek" and request.thinking.enabled is not False:
                 _check(request.messages)

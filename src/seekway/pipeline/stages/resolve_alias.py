@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 import msgspec
 
 from seekway.core.types import Capability, GenerateRequest
+from seekway.pipeline.directory import Route
 from seekway.pipeline.exchange import Exchange
 from seekway.pipeline.names import ModelNames
 
@@ -20,8 +23,17 @@ class ResolveAlias:
     def __init__(self, names: ModelNames) -> None:
         self._names = names
 
-    async def __call__(self, request: GenerateRequest, exchange: Exchange) -> GenerateRequest:
-        route = await self._names.route(request.model)
+    def __call__(self, request: GenerateRequest, exchange: Exchange) -> GenerateRequest | Awaitable[GenerateRequest]:
+        route = self._names.known(request.model)
+        if route is None:
+            return self._ask(request, exchange)
+        return self._resolve(request, exchange, route)
+
+    async def _ask(self, request: GenerateRequest, exchange: Exchange) -> GenerateRequest:
+        """A name that nobody serves now: the backends are asked before it is refused."""
+        return self._resolve(request, exchange, await self._names.route(request.model))
+
+    def _resolve(self, request: GenerateRequest, exchange: Exchange, route: Route) -> GenerateRequest:
         exchange.take(route)
         route.require(_capability(request))
         thinking = request.thinking

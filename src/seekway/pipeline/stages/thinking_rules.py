@@ -20,7 +20,7 @@ class ThinkingRules:
 
     name = "thinking_rules"
 
-    async def __call__(self, request: GenerateRequest, exchange: Exchange) -> GenerateRequest:
+    def __call__(self, request: GenerateRequest, exchange: Exchange) -> GenerateRequest:
         route = exchange.resolved
         if request.thinking.enabled is not True or not route.can_think:
             return request

@@ -1,0 +1,270 @@
+"""The model routes answered straight from the connection: no task, no ASGI message and no framework a request.
+
+A request takes this path when it comes to an idle connection, its first line is one of the table's, its whole head is in the first read
+and it says its body's length. Every other one takes uvicorn's and FastAPI's way and reaches the same operations through :mod:`seekway.gateway.asgi_call`.
+"""
+
+from __future__ import annotations
+
+import http
+from typing import Any
+
+import httptools
+
+from seekway.gateway.client_writer import RawHeaders
+from seekway.gateway.front import Front
+from seekway.gateway.http_protocol import MOST_HEAD_BYTES, BoundedHttpProtocol
+from seekway.gateway.model_call import ModelCall
+from seekway.gateway.operations.table import FastRoute
+from seekway.observability.record import RequestRecord
+from seekway.pipeline.exchange import Headers
+
+_MOST_BACKLOG = 64 * 1024
+_LONGEST_LINE = 256
+_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in http.HTTPStatus}
+_CLIENT_CLOSED = b"HTTP/1.1 499 Client Closed Request\r\n"
+
+
+class _Reader:
+    """What httptools found: it judges every head and body length, so that both paths read HTTP alike."""
+
+    def __init__(self) -> None:
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.keep_alive = False
+        self.complete = 0
+        self.parser = httptools.HttpRequestParser(self)
+
+    def on_message_begin(self) -> None:
+        self.headers = []
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.headers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        self.keep_alive = self.parser.should_keep_alive()
+
+    def on_message_complete(self) -> None:
+        self.complete += 1
+
+
+class FastHttpProtocol(BoundedHttpProtocol):
+    """A :class:`seekway.gateway.client_writer.ClientWriter` for the one call it answers at a time; what comes meanwhile waits, bounded."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._front: Front | None = self.app_state.get("front")
+        self._reader = _Reader()
+        self._call: ModelCall | None = None
+        self._record: RequestRecord | None = None
+        self._path = ""
+        self._body: bytearray | None = None
+        self._missing = 0
+        self._discard = 0
+        self._backlog = bytearray()
+        self._pending_head = b""
+        self._keep_alive = True
+        self._idle_since: float | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        if self._front is not None:
+            self._front.connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._front is not None:
+            self._front.connections.discard(self)
+        self._backlog.clear()
+        self._keep_alive = False
+        if self._call is not None:
+            self._call.gone()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._body is not None:
+            self._take_body(data)
+        elif self._call is not None or self._backlog:
+            self._wait_behind(data)
+        else:
+            if self._discard:
+                data = self._throw_away(data)
+                if not data:
+                    return
+            if self._front is None or not self._between_requests or not self._begin_fast(self._front, data):
+                self._idle_since = None
+                super().data_received(data)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self._call is not None:
+            self._call.hold()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._call is not None:
+            self._call.go_on()
+
+    def shutdown(self) -> None:
+        if self._call is not None:
+            self._keep_alive = False
+        else:
+            super().shutdown()
+
+    def sweep(self, now: float) -> None:
+        call = self._call
+        if call is not None:
+            if self._body is not None and now >= call.deadline:
+                self._body = None
+                self._keep_alive = False
+                call.body_is_late()
+        elif self._idle_since is not None and now - self._idle_since >= self.timeout_keep_alive:
+            # What it has not read by now it will not read.
+            self.transport.abort()
+
+    # The call's writer.
+
+    def answer(self, status: int, media_type: str, headers: RawHeaders, body: bytes) -> None:
+        head = self._head(status, media_type, headers)
+        self.transport.write(b"%bcontent-length: %d\r\n\r\n%b" % (head, len(body), body))
+
+    def begin(self, media_type: str, headers: RawHeaders) -> None:
+        self._pending_head = self._head(200, media_type, headers) + b"transfer-encoding: chunked\r\n\r\n"
+
+    def write(self, body: bytes) -> None:
+        head, self._pending_head = self._pending_head, b""
+        self.transport.write(b"%b%x\r\n%b\r\n" % (head, len(body), body))
+
+    def finish(self, body: bytes) -> None:
+        if body:
+            self.write(body)
+        self.transport.write(self._pending_head + b"0\r\n\r\n")
+        self._pending_head = b""
+
+    def abort(self) -> None:
+        self.transport.abort()
+
+    def _begin_fast(self, front: Front, data: bytes) -> bool:
+        """False when the other path must read this request."""
+        route = front.fast.get(data[: data.find(b"\r\n", 0, _LONGEST_LINE)])
+        if route is None:
+            return False
+        end = data.find(b"\r\n\r\n", 0, MOST_HEAD_BYTES) + 4
+        length = _body_length(data[:end])
+        if end < 4 or length is None or length > front.services.settings.max_body_bytes:
+            return False
+        self._head_came()
+        self._unset_keepalive_if_required()
+        self._idle_since = None
+        reader = self._reader
+        reader.complete = 0
+        try:
+            reader.parser.feed_data(data[:end])
+        except httptools.HttpParserError:
+            self.send_400_response("")
+            return True
+        if reader.complete != (length == 0):
+            self.send_400_response("")
+            return True
+        self._open(front, route, memoryview(data)[end:], length)
+        return True
+
+    def _open(self, front: Front, route: FastRoute, rest: memoryview, length: int) -> None:
+        headers = Headers(self._reader.headers)
+        record = front.ledger.begin("POST", route.path, headers)
+        record.route = self._path = route.path
+        self._record = record
+        self._keep_alive = self._reader.keep_alive and not front.ledger.drain.draining
+        call = self._call = ModelCall(front.services, route.operation, record, headers, self, self._call_over)
+        self._missing = length
+        if not call.admit():
+            # Answered already; what is left of its body is nobody's.
+            self._discard = max(length - len(rest), 0)
+            self._backlog += rest[length:]
+            self._reader = _Reader()
+        elif len(rest) >= length:
+            self._backlog += rest[length:]
+            self._run(call, bytes(rest[:length]))
+        else:
+            self._body = bytearray(rest)
+
+    def _take_body(self, data: bytes) -> None:
+        body, call = self._body, self._call
+        if body is None or call is None:
+            return
+        needed = self._missing - len(body)
+        body += data[:needed]
+        if len(data) >= needed:
+            self._body = None
+            self._backlog += data[needed:]
+            self._run(call, bytes(body))
+
+    def _run(self, call: ModelCall, body: bytes) -> None:
+        reader = self._reader
+        if body:
+            try:
+                reader.parser.feed_data(body)
+            except httptools.HttpParserError:
+                reader.complete = 0
+        if reader.complete != 1:
+            # The two readings of where this request ends differ: nothing that follows on this connection can be trusted.
+            self._keep_alive = False
+            self._backlog.clear()
+            call.gone()
+            self.send_400_response("")
+            return
+        call.run(self._path, body)
+
+    def _wait_behind(self, data: bytes) -> None:
+        self._backlog += data
+        if len(self._backlog) > _MOST_BACKLOG:
+            self.flow.pause_reading()
+
+    def _throw_away(self, data: bytes) -> bytes:
+        thrown = min(self._discard, len(data))
+        self._discard -= thrown
+        return data[thrown:]
+
+    def _call_over(self) -> None:
+        front, record = self._front, self._record
+        self._call = self._record = self._body = None
+        if front is not None and record is not None:
+            front.ledger.ended(record)
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        if not self._keep_alive:
+            self.transport.close()
+            return
+        self._idle_since = self.loop.time()
+        if self._backlog:
+            self.loop.call_soon(self._next)
+
+    def _next(self) -> None:
+        """The request that was sent before its predecessor was answered."""
+        if self._call is None and self._backlog and not self.transport.is_closing():
+            data = bytes(self._backlog)
+            self._backlog.clear()
+            self.flow.resume_reading()
+            self.data_received(data)
+
+    def _head(self, status: int, media_type: str, headers: RawHeaders) -> bytes:
+        record = self._record
+        lines = [_STATUS_LINES.get(status, _CLIENT_CLOSED), b"content-type: ", media_type.encode(), b"\r\n"]
+        if record is not None:
+            lines += (b"x-request-id: ", record.request_id.encode(), b"\r\n")
+        for name, value in self.server_state.default_headers:
+            lines += (name, b": ", value, b"\r\n")
+        for name, value in headers:
+            lines += (name, b": ", value, b"\r\n")
+        if not self._keep_alive:
+            lines.append(b"connection: close\r\n")
+        return b"".join(lines)
+
+
+def _body_length(head: bytes) -> int | None:
+    """What ``Content-Length`` says, None where the head is not of the plain kind that is read here; httptools judges it afterwards."""
+    lowered = head.lower()
+    at = lowered.find(b"\r\ncontent-length:")
+    if at < 0 or b"\r\ntransfer-encoding" in lowered or b"\r\nexpect" in lowered or b"\r\nupgrade" in lowered:
+        return None
+    value = lowered[at + 17 : lowered.find(b"\r\n", at + 2)].strip(b" \t")
+    return int(value) if value.isdigit() and len(value) < 16 else None

@@ -1,0 +1,44 @@
+"""Embeddings and reranking: one question, one JSON body."""
+
+from __future__ import annotations
+
+import msgspec
+
+from seekway.core.types import EmbedRequest, RerankRequest
+from seekway.gateway.dialects.openai_embeddings import Encoding, encode_embedding, read_embedding
+from seekway.gateway.dialects.openai_errors import OPENAI_ERRORS
+from seekway.gateway.dialects.rerank import encode_rerank, read_rerank
+from seekway.gateway.model_call import ModelCall
+from seekway.gateway.operations.answer_head import new_id
+
+
+class Embeddings:
+    """Vectors of one text or many, as numbers or base64 of little-endian float32."""
+
+    name = "embeddings"
+    errors = OPENAI_ERRORS
+
+    def open(self, call: ModelCall, path: str, body: bytes) -> None:
+        request, encoding = read_embedding(body, new_id("embd"))
+        call.compute(_embed(call, msgspec.structs.replace(request, deadline_s=call.left_s()), encoding))
+
+
+class Rerank:
+    """Documents in the order of their relevance to a query."""
+
+    name = "rerank"
+    errors = OPENAI_ERRORS
+
+    def open(self, call: ModelCall, path: str, body: bytes) -> None:
+        request, with_documents = read_rerank(body, new_id("rerank"))
+        call.compute(_rerank(call, msgspec.structs.replace(request, deadline_s=call.left_s()), with_documents))
+
+
+async def _embed(call: ModelCall, request: EmbedRequest, encoding: Encoding) -> bytes:
+    result = await call.pipeline.embed(request, call.exchange)
+    return encode_embedding(result, call.exchange.resolved.model.id, encoding)
+
+
+async def _rerank(call: ModelCall, request: RerankRequest, with_documents: bool) -> bytes:
+    result = await call.pipeline.rerank(request, call.exchange)
+    return encode_rerank(result, request, call.exchange.resolved.model.id, with_documents=with_documents)
