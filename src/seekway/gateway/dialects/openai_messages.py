@@ -82,7 +82,9 @@ def read_messages(wire: list[WireMessage]) -> tuple[Message, ...]:
                 f"{at}: prefix may only stand in the last message, and its role must be assistant.",
                 param=f"{at}.prefix",
             )
-    images = sum(isinstance(part, ImagePart) for message in messages for part in message.content)
+    images = sum(
+        isinstance(part, ImagePart) for message in messages if type(message.content) is tuple for part in message.content
+    )
     if images > _MOST_IMAGES:
         raise InvalidRequest(f"There are {images} images; at most {_MOST_IMAGES} are allowed.", param="messages")
     return tuple(messages)
