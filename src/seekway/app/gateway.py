@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import errno
+import contextlib
 import socket
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
@@ -13,8 +14,9 @@ import uvicorn
 from prometheus_client import CollectorRegistry
 from structlog.typing import FilteringBoundLogger
 
+from seekway.app.listening import address_of, listen
 from seekway.app.status import Listening, Ready, StatusChannel
-from seekway.core.errors import ConfigError, StartupError
+from seekway.core.errors import ConfigError
 from seekway.core.sections.backends import BackendSettings
 from seekway.core.sections.gateway import GatewaySettings
 from seekway.core.settings import Settings, read_secret
@@ -25,20 +27,34 @@ from seekway.gateway.fast_path import FastHttpProtocol
 from seekway.model_service.client import ModelServiceBackend
 from seekway.observability.access_log import AccessLog
 from seekway.observability.metrics import Metrics
+from seekway.observability.worker_metrics import WorkerMetrics
 from seekway.pipeline.assembly import build_pipeline
 from seekway.pipeline.directory import Member
 
 
+@dataclass(frozen=True)
+class Worker:
+    """One of several gateways on one port; ``folder`` is where they find each other."""
+
+    number: int
+    folder: Path
+
+
 async def serve_gateway(
-    settings: Settings, model_service: str | None, channel: StatusChannel, log: FilteringBoundLogger
+    settings: Settings,
+    model_service: str | None,
+    channel: StatusChannel,
+    log: FilteringBoundLogger,
+    worker: Worker | None = None,
 ) -> None:
     """Serve until SIGTERM, SIGINT or the supervisor's end, then drain.
 
-    ``model_service`` is ``host:port`` of the model service, None for none.
+    ``model_service`` is ``host:port`` of the model service, None for none; ``worker`` says which of several processes on one port this is.
     Raises ``StartupError`` when the port is taken and ``ConfigError`` when a key is missing.
     """
     metrics = Metrics(CollectorRegistry())
     drain = Drain()
+    workers = None if worker is None else WorkerMetrics(metrics.registry, worker.number, worker.folder)
     app = create_app(
         settings,
         build_pipeline(settings, members(settings, model_service)),
@@ -47,8 +63,12 @@ async def serve_gateway(
         drain=drain,
         access_log=AccessLog(settings.log),
         key_digests=read_keys(settings.gateway),
+        workers=workers,
     )
-    with listen(settings.gateway) as listener:
+    async with contextlib.AsyncExitStack() as stack:
+        listener = stack.enter_context(listen(settings.gateway, shared=worker is not None))
+        if workers is not None:
+            await stack.enter_async_context(workers.serving())
         channel.send(Listening(address_of(listener)))
         server = _Server(app, drain, channel, settings.gateway.drain_timeout_s)
         async with asyncio.TaskGroup() as group:
@@ -86,24 +106,6 @@ def read_keys(settings: GatewaySettings) -> frozenset[bytes] | None:
     if not digests:
         raise ConfigError(f"The key file {settings.api_key_file} holds no key; write one a line.")
     return digests
-
-
-def listen(settings: GatewaySettings) -> socket.socket:
-    """Bind before anything else is told, so that a taken port is one clear line."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    try:
-        return socket.create_server((settings.host, settings.port), family=family, backlog=2048)
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            raise StartupError(
-                f"Port {settings.port} on {settings.host} is taken; stop the other program or choose another with --port."
-            ) from error
-        raise StartupError(f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}.") from error
-
-
-def address_of(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 class _Server(uvicorn.Server):

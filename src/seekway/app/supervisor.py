@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 import socket
 from collections.abc import Callable, Sequence
 
@@ -70,6 +71,12 @@ class Child:
             delay = _RESTART_DELAYS_S[min(failures, len(_RESTART_DELAYS_S) - 1)]
             self._log.error("process died, restarting", process=self.name, delay_s=delay, restarts=self.restarts)
             await asyncio.sleep(delay)
+
+    def signal(self, sig: signal.Signals) -> None:
+        """Pass ``sig`` on to a process that lives."""
+        if self._process is not None and self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.send_signal(sig)
 
     async def stop(self, drain_s: float) -> None:
         """SIGTERM, wait ``drain_s`` for running requests, then SIGKILL; returns when it is reaped."""

@@ -33,6 +33,7 @@ from seekway.gateway.sweep import Sweep
 from seekway.observability.access_log import AccessLog
 from seekway.observability.engine_figures import EngineFigures
 from seekway.observability.metrics import Metrics
+from seekway.observability.worker_metrics import WorkerMetrics
 from seekway.pipeline.figures import StageCounters
 from seekway.pipeline.pipeline import Pipeline
 
@@ -54,10 +55,13 @@ def create_app(
     drain: Drain,
     access_log: AccessLog,
     key_digests: Collection[bytes] | None = None,
+    workers: WorkerMetrics | None = None,
 ) -> FastAPI:
     """``metrics`` must be this application's own: the engines' figures are registered with it.
 
     ``key_digests`` None leaves the gateway open; the composition root reads the key file and refuses an empty one.
+
+    ``workers`` is set where several processes share the port.
 
     The lifespan watches the backends and closes them at the end; ``app.state.drain`` is ``drain``.
     """
@@ -87,7 +91,7 @@ def create_app(
     app.add_exception_handler(SeekwayError, _on_refusal)
     app.add_exception_handler(HTTPException, _on_http)
     _add_model_routes(app, front, routes)
-    _add_health_routes(app, HealthRoutes(pipeline, drain, metrics))
+    _add_health_routes(app, HealthRoutes(front, metrics, workers))
     _add_admin_routes(app, AdminRoutes(front))
     return app
 

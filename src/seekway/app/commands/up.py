@@ -12,6 +12,7 @@ import click
 
 from seekway.app.cli import CommandLine, pass_command_line
 from seekway.app.local_models import local_specs
+from seekway.app.own_command import seekway_command
 from seekway.app.serving import with_ports
 from seekway.app.start_screen import StartScreen, print_welcome
 from seekway.app.terminal import messages
@@ -66,12 +67,6 @@ def up(command_line: CommandLine, port: int | None, grpc_port: int | None, model
     with screen:
         asyncio.run(supervised.run(ready, on_drain=lambda: messages().print("seekway: finishing running requests")))
     messages().print("seekway: stopped")
-
-
-def seekway_command(name: str, arguments: Sequence[str]) -> list[str]:
-    """``arguments`` before and after the subcommand: ``--config FILE`` belongs to the group."""
-    config = list(arguments[:2]) if arguments[:1] == ["--config"] else []
-    return [sys.executable, "-m", "seekway.app", *config, name, *arguments[len(config) :]]
 
 
 def welcome(running: Up, settings: Settings, specs: Sequence[LocalModelSpec], seconds: float) -> None:

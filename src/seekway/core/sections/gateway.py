@@ -15,6 +15,14 @@ class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         "127.0.0.1"
     )
     port: Annotated[Port, Meta(description="HTTP port; 0 takes a free one.")] = 8000
+    workers: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=256,
+            description="Gateway processes that share the port, one a core at most; limits hold over all of them together.",
+        ),
+    ] = 1
     api_key_file: Annotated[
         str | None,
         Meta(

@@ -83,7 +83,10 @@ def read_messages(wire: list[WireMessage]) -> tuple[Message, ...]:
                 param=f"{at}.prefix",
             )
     images = sum(
-        isinstance(part, ImagePart) for message in messages if type(message.content) is tuple for part in message.content
+        isinstance(part, ImagePart)
+        for message in messages
+        if type(message.content) is tuple
+        for part in message.content
     )
     if images > _MOST_IMAGES:
         raise InvalidRequest(f"There are {images} images; at most {_MOST_IMAGES} are allowed.", param="messages")

@@ -11,9 +11,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from seekway.core.types import ModelInfo
-from seekway.gateway.drain import Drain
+from seekway.gateway.front import Front
 from seekway.observability.metrics import Metrics
-from seekway.pipeline.pipeline import Pipeline
+from seekway.observability.worker_metrics import WorkerMetrics
 
 _WAIT_S = 1.0
 
@@ -29,10 +29,10 @@ class Health(msgspec.Struct, frozen=True):
 
 
 class HealthRoutes:
-    def __init__(self, pipeline: Pipeline, drain: Drain, metrics: Metrics) -> None:
-        self._pipeline = pipeline
-        self._drain = drain
+    def __init__(self, front: Front, metrics: Metrics, workers: WorkerMetrics | None) -> None:
+        self._front = front
         self._metrics = metrics
+        self._workers = workers
 
     async def health(self, request: Request) -> Response:
         """200 while a model answers and the first is not loading, else 503; the body says which."""
@@ -47,18 +47,20 @@ class HealthRoutes:
         return Response(b'{"status":"ok"}', media_type="application/json")
 
     async def metrics(self, request: Request) -> Response:
-        """Prometheus' text format or OpenMetrics, as asked for; engines are asked for fresh figures for at most a second."""
-        await self._pipeline.routes.refresh(_WAIT_S)
+        """Prometheus' text format or OpenMetrics, as asked for; engines and other workers are asked for at most a second each."""
+        await self._front.services.pipeline.routes.refresh(_WAIT_S)
         encode, media_type = choose_encoder(request.headers.get("accept", ""))
-        return Response(encode(self._metrics.registry), headers={"content-type": media_type})
+        told = self._metrics.registry if self._workers is None else await self._workers.collect()
+        return Response(encode(told), headers={"content-type": media_type})
 
     async def _respond(self) -> Response:
-        routes = self._pipeline.routes
+        services = self._front.services
+        routes = services.pipeline.routes
         await routes.refresh(_WAIT_S)
         models = [info for _, info in routes.served()]
-        first = next((info for info in models if info.id == self._pipeline.names.default()), None)
+        first = next((info for info in models if info.id == services.pipeline.names.default()), None)
         first = first or next(iter(models), None)
-        status: HealthStatus = "draining" if self._drain.draining else _status(models, first)
+        status: HealthStatus = "draining" if services.drain.draining else _status(models, first)
         version = None if first is None else f"{first.id}@{first.version}"
         body = msgspec.json.encode(Health(status, version, routes.problems()))
         return Response(body, 200 if status == "ok" else 503, media_type="application/json")
