@@ -18,13 +18,18 @@ from seekway.core.errors import ERRORS
 from seekway.core.settings import Settings
 from seekway.core.types import EngineStats, ModelInfo, Usage
 from seekway.gateway.application import create_app
+from seekway.gateway.authentication import Authenticator
 from seekway.gateway.drain import Drain
+from seekway.gateway.front import Front
+from seekway.gateway.model_call import CallServices
+from seekway.gateway.operations.table import model_routes
+from seekway.gateway.request_ledger import RequestLedger
 from seekway.observability.access_log import AccessLog
 from seekway.observability.engine_figures import EngineFigures
 from seekway.observability.logging import make_logger
 from seekway.observability.metrics import Metrics
 from seekway.observability.record import RequestRecord
-from seekway.pipeline.assembly import build_pipeline
+from seekway.pipeline.assembly import LastingParts, build_pipeline
 from seekway.pipeline.figures import StageCounters
 from seekway.pipeline.stage import StageFigures
 
@@ -139,9 +144,11 @@ def metrics_page() -> str:
 
 def api_page() -> str:
     settings, metrics = Settings(), Metrics(CollectorRegistry())
-    log, access_log = make_logger(settings.log), AccessLog(settings.log)
-    pipeline = build_pipeline(settings, ())
-    app = create_app(settings, pipeline, metrics=metrics, log=log, drain=Drain(), access_log=access_log)
+    log, drain = make_logger(settings.log), Drain()
+    pipeline = build_pipeline(settings, (), LastingParts())
+    services = CallServices(settings.gateway, pipeline, Authenticator(None), drain, log)
+    front = Front(services, model_routes(), RequestLedger(drain, metrics, AccessLog(settings.log)), log)
+    app = create_app(front, metrics=metrics)
     routes: dict[str, tuple[list[str], list[str]]] = {}
     for route in app.routes:
         if isinstance(route, APIRoute):

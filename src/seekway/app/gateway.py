@@ -21,14 +21,18 @@ from seekway.core.sections.backends import BackendSettings
 from seekway.core.sections.gateway import GatewaySettings
 from seekway.core.settings import Settings, read_secret
 from seekway.gateway.application import create_app
-from seekway.gateway.authentication import key_digests
+from seekway.gateway.authentication import Authenticator, key_digests
 from seekway.gateway.drain import Drain
 from seekway.gateway.fast_path import FastHttpProtocol
+from seekway.gateway.front import Front
+from seekway.gateway.model_call import CallServices
+from seekway.gateway.operations.table import model_routes
+from seekway.gateway.request_ledger import RequestLedger
 from seekway.model_service.client import ModelServiceBackend
 from seekway.observability.access_log import AccessLog
 from seekway.observability.metrics import Metrics
 from seekway.observability.worker_metrics import WorkerMetrics
-from seekway.pipeline.assembly import build_pipeline
+from seekway.pipeline.assembly import LastingParts, build_pipeline
 from seekway.pipeline.directory import Member
 
 
@@ -52,19 +56,12 @@ async def serve_gateway(
     ``model_service`` is ``host:port`` of the model service, None for none; ``worker`` says which of several processes on one port this is.
     Raises ``StartupError`` when the port is taken and ``ConfigError`` when a key is missing.
     """
-    metrics = Metrics(CollectorRegistry())
-    drain = Drain()
+    metrics, drain, parts = Metrics(CollectorRegistry()), Drain(), LastingParts()
+    pipeline = build_pipeline(settings, members(settings, model_service), parts)
+    services = CallServices(settings.gateway, pipeline, Authenticator(read_keys(settings.gateway)), drain, log)
+    front = Front(services, model_routes(), RequestLedger(drain, metrics, AccessLog(settings.log)), log)
     workers = None if worker is None else WorkerMetrics(metrics.registry, worker.number, worker.folder)
-    app = create_app(
-        settings,
-        build_pipeline(settings, members(settings, model_service)),
-        metrics=metrics,
-        log=log,
-        drain=drain,
-        access_log=AccessLog(settings.log),
-        key_digests=read_keys(settings.gateway),
-        workers=workers,
-    )
+    app = create_app(front, metrics=metrics, workers=workers)
     async with contextlib.AsyncExitStack() as stack:
         listener = stack.enter_context(listen(settings.gateway, shared=worker is not None))
         if workers is not None:

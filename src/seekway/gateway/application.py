@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, Collection, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import TypedDict
@@ -12,32 +11,20 @@ from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from structlog.typing import FilteringBoundLogger
 
 from seekway.core.errors import InternalError, InvalidRequest, MethodNotAllowed, NotFound, SeekwayError
-from seekway.core.settings import Settings
-from seekway.gateway.authentication import Authenticator
 from seekway.gateway.dialects.openai_errors import ErrorEnvelope
-from seekway.gateway.drain import Drain
 from seekway.gateway.error_response import error_response
 from seekway.gateway.front import Front
-from seekway.gateway.model_call import CallServices
 from seekway.gateway.openapi import DescribedApp, body_of
-from seekway.gateway.operations.table import ModelRoute, model_routes
 from seekway.gateway.request_edge import RequestEdge, record_of
-from seekway.gateway.request_ledger import RequestLedger
 from seekway.gateway.routes.admin_routes import AdminRoutes, TrialBody, TrialReport
 from seekway.gateway.routes.health_routes import HealthRoutes
 from seekway.gateway.routes.model_routes import ModelListRoutes, model_endpoint
-from seekway.gateway.sweep import Sweep
-from seekway.observability.access_log import AccessLog
 from seekway.observability.engine_figures import EngineFigures
 from seekway.observability.metrics import Metrics
 from seekway.observability.worker_metrics import WorkerMetrics
 from seekway.pipeline.figures import StageCounters
-from seekway.pipeline.pipeline import Pipeline
-
-_SWEEP_S = 0.05
 
 
 class GatewayState(TypedDict):
@@ -46,57 +33,33 @@ class GatewayState(TypedDict):
     front: Front
 
 
-def create_app(
-    settings: Settings,
-    pipeline: Pipeline,
-    *,
-    metrics: Metrics,
-    log: FilteringBoundLogger,
-    drain: Drain,
-    access_log: AccessLog,
-    key_digests: Collection[bytes] | None = None,
-    workers: WorkerMetrics | None = None,
-) -> FastAPI:
+def create_app(front: Front, *, metrics: Metrics, workers: WorkerMetrics | None = None) -> FastAPI:
     """``metrics`` must be this application's own: the engines' figures are registered with it.
 
-    ``key_digests`` None leaves the gateway open; the composition root reads the key file and refuses an empty one.
-
-    ``workers`` is set where several processes share the port.
-
-    The lifespan watches the backends and closes them at the end; ``app.state.drain`` is ``drain``.
+    ``workers`` is set where several processes share the port. The lifespan is ``front``'s: the backends are watched, and closed at the end.
     """
-    ledger = RequestLedger(drain, metrics, access_log)
-    services = CallServices(settings.gateway, pipeline, Authenticator(key_digests), drain, log, Sweep(_SWEEP_S))
-    routes = model_routes()
-    front = Front(services, routes, ledger)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[GatewayState]:
-        async with asyncio.TaskGroup() as group:
-            watch = group.create_task(pipeline.routes.watch())
-            try:
-                yield GatewayState(front=front)
-            finally:
-                watch.cancel()
-                front.stop()
-                await pipeline.routes.close()
-                access_log.flush()
+        async with front.serving():
+            yield GatewayState(front=front)
 
     app = DescribedApp(title="Seekway", version=version("seekway"), lifespan=lifespan, redoc_url=None)
-    app.state.drain = drain
+    drain = front.ledger.drain
     metrics.watch_in_flight(lambda: drain.in_flight)
-    metrics.registry.register(EngineFigures(pipeline.routes.served))
-    metrics.registry.register(StageCounters(pipeline.figures))
-    app.add_middleware(RequestEdge, ledger=ledger, log=log)
+    metrics.registry.register(EngineFigures(lambda: front.services.pipeline.routes.served()))
+    metrics.registry.register(StageCounters(lambda: front.services.pipeline.figures()))
+    app.add_middleware(RequestEdge, ledger=front.ledger, log=front.log)
     app.add_exception_handler(SeekwayError, _on_refusal)
     app.add_exception_handler(HTTPException, _on_http)
-    _add_model_routes(app, front, routes)
+    _add_model_routes(app, front)
     _add_health_routes(app, HealthRoutes(front, metrics, workers))
     _add_admin_routes(app, AdminRoutes(front))
     return app
 
 
-def _add_model_routes(app: DescribedApp, front: Front, routes: Sequence[ModelRoute]) -> None:
+def _add_model_routes(app: DescribedApp, front: Front) -> None:
+    routes = front.routes
     structs = (struct for route in routes for struct in (route.body, route.answer, route.error))
     app.structs = (*dict.fromkeys(structs), TrialBody, TrialReport)
     for route in routes:

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from structlog.typing import FilteringBoundLogger
+
 from seekway.core.errors import Overloaded
 from seekway.gateway.model_call import CallServices
 from seekway.gateway.operations.table import ModelRoute, fast_routes
@@ -14,12 +20,58 @@ _CONNECTIONS_S = 1.0
 class Front:
     """``services`` is read once at the beginning of each request; ``fast`` is by a request's first line."""
 
-    def __init__(self, services: CallServices, routes: tuple[ModelRoute, ...], ledger: RequestLedger) -> None:
+    def __init__(
+        self,
+        services: CallServices,
+        routes: tuple[ModelRoute, ...],
+        ledger: RequestLedger,
+        log: FilteringBoundLogger,
+    ) -> None:
         self.services = services
+        self.routes = routes
         self.ledger = ledger
+        self.log = log
         self.connections = Sweep(_CONNECTIONS_S)
         self.fast = fast_routes(routes)
+        self._group: asyncio.TaskGroup | None = None
+        self._watch: asyncio.Task[None] | None = None
+        self._retired: set[asyncio.Task[None]] = set()
 
-    def stop(self) -> None:
-        """End what still runs when the time to drain is over."""
-        self.services.end_calls(Overloaded("This gateway is stopping; send the request again.", retry_after_s=1))
+    @asynccontextmanager
+    async def serving(self) -> AsyncGenerator[None]:
+        """Watch the backends; on leaving, end what still runs and close them."""
+        async with asyncio.TaskGroup() as self._group:
+            self._watch = self._group.create_task(self.services.pipeline.routes.watch())
+            try:
+                yield
+            finally:
+                self._watch.cancel()
+                for task in self._retired:
+                    task.cancel()
+                stopping = Overloaded("This gateway is stopping; send the request again.", retry_after_s=1)
+                self.services.end_calls(stopping)
+                await self.services.pipeline.routes.close()
+                self.ledger.flush()
+
+    def swap(self, services: CallServices) -> None:
+        """Answer new requests with ``services``; those under way keep the old ones, whose backends are closed after them where nobody else uses them.
+
+        Only while :meth:`serving`.
+        """
+        old, self.services = self.services, services
+        if self._group is None or self._watch is None:
+            return
+        self._watch.cancel()
+        self._watch = self._group.create_task(services.pipeline.routes.watch())
+        retired = self._group.create_task(self._retire(old))
+        self._retired.add(retired)
+        retired.add_done_callback(self._retired.discard)
+
+    async def _retire(self, old: CallServices) -> None:
+        try:
+            await old.idle()
+        except asyncio.CancelledError:
+            old.end_calls(Overloaded("This gateway is stopping; send the request again.", retry_after_s=1))
+        kept = {member.backend for member in self.services.pipeline.routes.members}
+        gone = [member.backend for member in old.pipeline.routes.members if member.backend not in kept]
+        await asyncio.gather(*(backend.close() for backend in gone))

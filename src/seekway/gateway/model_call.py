@@ -36,6 +36,7 @@ from seekway.pipeline.pipeline import Pipeline
 MakeEncoder = Callable[[Exchange], Encoder]
 _STREAM_HEADERS = [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
 _JSON = "application/json"
+_SWEEP_S = 0.05
 
 
 class Operation(Protocol):
@@ -57,7 +58,7 @@ class Operation(Protocol):
 class CallServices:
     """What every call of one configuration shares."""
 
-    __slots__ = ("authenticator", "drain", "log", "pipeline", "settings", "sweep")
+    __slots__ = ("_calls", "_idle", "authenticator", "drain", "log", "pipeline", "settings", "sweep")
 
     def __init__(
         self,
@@ -66,14 +67,30 @@ class CallServices:
         authenticator: Authenticator,
         drain: Drain,
         log: FilteringBoundLogger,
-        sweep: Sweep,
     ) -> None:
         self.settings = settings
         self.pipeline = pipeline
         self.authenticator = authenticator
         self.drain = drain
         self.log = log
-        self.sweep = sweep
+        self.sweep = Sweep(_SWEEP_S)
+        self._calls = 0
+        self._idle: asyncio.Future[None] | None = None
+
+    def enter(self) -> None:
+        """A call goes by these, until :meth:`leave`."""
+        self._calls += 1
+
+    def leave(self) -> None:
+        self._calls -= 1
+        if not self._calls and self._idle is not None and not self._idle.done():
+            self._idle.set_result(None)
+
+    async def idle(self) -> None:
+        """Until no call goes by these."""
+        while self._calls:
+            self._idle = asyncio.get_running_loop().create_future()
+            await self._idle
 
     def end_calls(self, error: SeekwayError) -> None:
         for call in self.sweep.members():
@@ -113,6 +130,7 @@ class ModelCall:
         at_end: Callable[[], None],
     ) -> None:
         self._services = services
+        services.enter()
         self._operation = operation
         self._writer = writer
         self._at_end = at_end
@@ -311,6 +329,7 @@ class ModelCall:
     def _close(self) -> None:
         self.over = True
         self._services.sweep.discard(self)
+        self._services.leave()
         self._exchange.ended()
         self._flow = None
         self._at_end()

@@ -30,6 +30,10 @@ class RequestLedger:
         self._metrics.request_ended(record)
         self._access_log.write(record)
 
+    def flush(self) -> None:
+        """Write the lines that still wait."""
+        self._access_log.flush()
+
 
 def _request_id(headers: Headers) -> str:
     """The client's ``x-request-id`` if it is fit for a log and a header, else a new one."""

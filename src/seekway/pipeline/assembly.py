@@ -9,6 +9,7 @@ from seekway.pipeline.directory import BackendDirectory, Member
 from seekway.pipeline.names import ModelNames
 from seekway.pipeline.pipeline import Pipeline
 from seekway.pipeline.shaping import Shaping
+from seekway.pipeline.stage import FigureBook
 from seekway.pipeline.stages.apply_defaults import ApplyDefaults
 from seekway.pipeline.stages.count_usage import CountUsage
 from seekway.pipeline.stages.prune_reasoning import PruneReasoning
@@ -16,14 +17,22 @@ from seekway.pipeline.stages.resolve_alias import ResolveAlias
 from seekway.pipeline.stages.thinking_rules import ThinkingRules
 
 
-def build_pipeline(settings: Settings, members: Sequence[Member]) -> Pipeline:
+class LastingParts:
+    """What outlives a configuration: counters and everything that was learned of the backends and the callers."""
+
+    def __init__(self) -> None:
+        self.book = FigureBook()
+
+
+def build_pipeline(settings: Settings, members: Sequence[Member], parts: LastingParts) -> Pipeline:
     """``members`` come first to last where two serve the same model."""
     routes = BackendDirectory(members)
     names = ModelNames(routes, settings.aliases, settings.default_model)
     return Pipeline(
         request_stages=(ResolveAlias(names),),
-        shaping=Shaping((ThinkingRules(), ApplyDefaults(), PruneReasoning())),
+        shaping=Shaping((ThinkingRules(), ApplyDefaults(), PruneReasoning()), parts.book),
         stream_stages=(CountUsage(),),
         routes=routes,
         names=names,
+        book=parts.book,
     )

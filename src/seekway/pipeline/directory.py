@@ -109,6 +109,10 @@ class BackendDirectory:
     ) -> None:
         self._known = [_Known(m, local_pace if m.kind == "local" else remote_pace) for m in members]
 
+    @property
+    def members(self) -> tuple[Member, ...]:
+        return tuple(known.member for known in self._known)
+
     async def watch(self) -> None:
         """Ask every member at its pace, until cancelled."""
         async with asyncio.TaskGroup() as group:

@@ -28,7 +28,7 @@ from seekway.pipeline.exchange import Exchange
 from seekway.pipeline.names import ModelNames
 from seekway.pipeline.replay import Replay
 from seekway.pipeline.shaping import Shaping
-from seekway.pipeline.stage import RequestStage, StageFigures, StreamStage
+from seekway.pipeline.stage import FigureBook, RequestStage, StageFigures, StreamStage
 from seekway.pipeline.stream_chain import OpenFilter, StreamChain
 from seekway.pipeline.trial import StageTrace, try_stages
 from seekway.pipeline.whole_stream import WholeStream
@@ -47,12 +47,13 @@ class Pipeline:
         stream_stages: Sequence[StreamStage],
         routes: BackendDirectory,
         names: ModelNames,
+        book: FigureBook,
     ) -> None:
         self.routes = routes
         self.names = names
         self._shaping = shaping
-        self._request_stages = tuple((stage, StageFigures(stage.name, "request")) for stage in request_stages)
-        self._stream_stages = tuple((stage, StageFigures(stage.name, "stream")) for stage in stream_stages)
+        self._request_stages = tuple((stage, book.of(stage.name, "request")) for stage in request_stages)
+        self._stream_stages = tuple((stage, book.of(stage.name, "stream")) for stage in stream_stages)
 
     def figures(self) -> tuple[StageFigures, ...]:
         """Every stage in order with its counters since the process started."""

@@ -12,7 +12,7 @@ import msgspec
 from seekway.core.errors import SeekwayError
 from seekway.core.types import GenerateRequest
 from seekway.pipeline.exchange import Exchange
-from seekway.pipeline.stage import StageFigures
+from seekway.pipeline.stage import FigureBook, StageFigures
 
 
 class ShapingStage(Protocol):
@@ -30,9 +30,9 @@ class Shaping:
     The request it gives has the model's name as the backend knows it, and what is left of the time.
     """
 
-    def __init__(self, stages: Sequence[ShapingStage]) -> None:
+    def __init__(self, stages: Sequence[ShapingStage], book: FigureBook) -> None:
         self.stages = tuple(stages)
-        self._counted = tuple((stage, StageFigures(stage.name, "request")) for stage in stages)
+        self._counted = tuple((stage, book.of(stage.name, "request")) for stage in stages)
 
     def figures(self) -> tuple[StageFigures, ...]:
         return tuple(figures for _, figures in self._counted)

@@ -58,3 +58,13 @@ class StageFigures:
     refused: int = 0
     events: int = 0
     seconds: float = 0.0
+
+
+class FigureBook:
+    """The stages' figures by name: they go on counting when a pipeline is replaced by one of another configuration."""
+
+    def __init__(self) -> None:
+        self._figures: dict[str, StageFigures] = {}
+
+    def of(self, name: str, kind: Literal["request", "stream"]) -> StageFigures:
+        return self._figures.setdefault(name, StageFigures(name, kind))

@@ -17,14 +17,19 @@ from seekway.core.sections.gateway import GatewaySettings
 from seekway.core.sections.log import LogSettings
 from seekway.core.settings import Settings
 from seekway.gateway.application import create_app
+from seekway.gateway.authentication import Authenticator
 from seekway.gateway.dialects.openai_errors import ErrorEnvelope
 from seekway.gateway.drain import Drain
 from seekway.gateway.fast_path import FastHttpProtocol
+from seekway.gateway.front import Front
 from seekway.gateway.http_protocol import BoundedHttpProtocol
+from seekway.gateway.model_call import CallServices
+from seekway.gateway.operations.table import model_routes
+from seekway.gateway.request_ledger import RequestLedger
 from seekway.observability.access_log import AccessLog
 from seekway.observability.logging import make_logger
 from seekway.observability.metrics import Metrics
-from seekway.pipeline.assembly import build_pipeline
+from seekway.pipeline.assembly import LastingParts, build_pipeline
 from seekway.pipeline.directory import Member
 from tests.fakes.backend import FakeBackend
 
@@ -136,14 +141,13 @@ async def serving(
 ) -> AsyncGenerator[Served]:
     backend, http = backend or FakeBackend(), http or PROTOCOL
     settings = Settings(gateway=gateway or GatewaySettings(), aliases={"short": "fake"})
-    metrics = Metrics(CollectorRegistry())
-    pipeline = build_pipeline(settings, [Member("own", backend), *others])
-    drain, log = Drain(), io.StringIO()
+    metrics, drain, log = Metrics(CollectorRegistry()), Drain(), io.StringIO()
     log_settings = LogSettings(level="debug", format="json")
     logger, access_log = make_logger(log_settings, log), AccessLog(log_settings, log)
-    app = create_app(
-        settings, pipeline, metrics=metrics, log=logger, drain=drain, access_log=access_log, key_digests=key_digests
-    )
+    pipeline = build_pipeline(settings, [Member("own", backend), *others], LastingParts())
+    services = CallServices(settings.gateway, pipeline, Authenticator(key_digests), drain, logger)
+    front = Front(services, model_routes(), RequestLedger(drain, metrics, access_log), logger)
+    app = create_app(front, metrics=metrics)
     server = _Server(uvicorn.Config(app, log_config=None, http=http, lifespan="on", timeout_graceful_shutdown=5))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         async with asyncio.timeout(30), asyncio.TaskGroup() as group:

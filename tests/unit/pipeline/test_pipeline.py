@@ -19,13 +19,13 @@ from seekway.core.errors import (
 from seekway.core.settings import Settings
 from seekway.core.types import ErrorEvent, Event, Finish, GenerateRequest, Message, TextDelta
 from seekway.observability.record import RequestRecord
-from seekway.pipeline.assembly import build_pipeline
+from seekway.pipeline.assembly import LastingParts, build_pipeline
 from seekway.pipeline.directory import BackendDirectory, Member
 from seekway.pipeline.exchange import Exchange
 from seekway.pipeline.names import ModelNames
 from seekway.pipeline.pipeline import Pipeline
 from seekway.pipeline.shaping import Shaping
-from seekway.pipeline.stage import RequestStage, StreamStage
+from seekway.pipeline.stage import FigureBook, RequestStage, StreamStage
 from seekway.pipeline.stages.resolve_alias import ResolveAlias
 from tests.fakes.backend import HANG, FakeBackend, Step, reply
 from tests.fakes.sink import RecordingSink
@@ -46,6 +46,10 @@ class Twice:
 
     def end(self) -> Sequence[Event]:
         return ()
+
+
+class Again(Twice):
+    name = "again"
 
 
 class HoldsBack(Twice):
@@ -97,8 +101,8 @@ class Answers:
 
 def pipeline(backend: FakeBackend, *stages: StreamStage, before: Sequence[RequestStage] = ()) -> Pipeline:
     routes = BackendDirectory([Member("own", backend)])
-    names = ModelNames(routes, {}, None)
-    return Pipeline((ResolveAlias(names), *before), Shaping(()), stages, routes, names)
+    names, book = ModelNames(routes, {}, None), FigureBook()
+    return Pipeline((ResolveAlias(names), *before), Shaping((), book), stages, routes, names, book)
 
 
 async def run(line: Pipeline) -> list[Event]:
@@ -109,13 +113,13 @@ async def run(line: Pipeline) -> list[Event]:
 
 
 async def test_stages_run_in_order_and_are_counted() -> None:
-    line = pipeline(FakeBackend(reply("a", "b")), Twice(), Twice())
+    line = pipeline(FakeBackend(reply("a", "b")), Twice(), Again())
     events = await run(line)
     assert events[:2] == [TextDelta("aaaa"), TextDelta("bbbb")]
     assert [(f.name, f.calls, f.events) for f in line.figures()] == [
         ("resolve_alias", 1, 0),
         ("twice", 1, 4),
-        ("twice", 1, 4),
+        ("again", 1, 4),
     ]
 
 
@@ -185,7 +189,7 @@ async def test_a_stage_before_the_model_is_known_says_so() -> None:
 
 async def test_a_trial_asks_no_backend_and_counts_nothing() -> None:
     backend = FakeBackend()
-    line = build_pipeline(Settings(), [Member("own", backend)])
+    line = build_pipeline(Settings(), [Member("own", backend)], LastingParts())
     exchange = Exchange(RequestRecord("r"))
     traces = await line.trial(REQUEST, "a", exchange)
     assert [trace.events_in for trace in traces] == [0, 0, 0, 0, 3]
