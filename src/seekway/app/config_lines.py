@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
+
+from seekway.core.errors import ConfigError
 
 _TABLE = re.compile(r"^\s*(\[{1,2})\s*([\w.\"' -]+?)\s*\]{1,2}\s*(#.*)?$")
 _PLACE = re.compile(r"at `\$([^`]*)`")
 _UNKNOWN = re.compile(r"unknown field `([^`]+)`")
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]|\[\.\.\.\]")
+
+
+def located(error: ConfigError, path: Path | None) -> ConfigError:
+    """``error`` with the line of ``path`` that it is about, where that can be told."""
+    text = path.read_text("utf-8", "replace") if path is not None and path.is_file() else ""
+    line = line_of_mistake(error.message, text)
+    if line is None:
+        return error
+    return ConfigError(error.message.replace(str(path), f"{path}, line {line}", 1), param=error.param)
 
 
 def line_of_mistake(message: str, text: str) -> int | None:

@@ -11,7 +11,7 @@ import click
 import msgspec
 
 from seekway.app.cli import CommandLine, pass_command_line
-from seekway.app.config_lines import line_of_mistake
+from seekway.app.config_lines import located
 from seekway.core.errors import ConfigError
 from seekway.core.settings import Settings, find_config
 
@@ -46,9 +46,7 @@ def check(command_line: CommandLine, as_json: bool) -> None:
     try:
         settings = command_line.settings
     except ConfigError as error:
-        text = path.read_text("utf-8", "replace") if path and path.is_file() else ""
-        line = line_of_mistake(error.message, text)
-        raise ConfigError(_with_line(error.message, str(path), line)) from None
+        raise located(error, path) from None
     shown = masked(settings)
     if as_json:
         click.echo(json.dumps(shown, indent=2, ensure_ascii=False))
@@ -86,10 +84,6 @@ def _toml_line(key: str, value: object) -> str:
 
 def _is_list_of_tables(value: object) -> bool:
     return isinstance(value, list) and any(isinstance(item, dict) for item in cast("list[object]", value))
-
-
-def _with_line(message: str, path: str, line: int | None) -> str:
-    return message if line is None else message.replace(path, f"{path}, line {line}", 1)
 
 
 def _mask(value: object) -> object:

@@ -12,7 +12,7 @@ from seekway.app.cli import CommandLine, pass_command_line
 from seekway.app.own_command import seekway_command
 from seekway.app.serving import run_served, with_ports
 from seekway.app.terminal import messages
-from seekway.core.settings import Settings, is_loopback
+from seekway.core.settings import Settings, find_config, is_loopback
 from seekway.observability.logging import make_logger
 
 
@@ -52,7 +52,13 @@ def gateway(
     from seekway.app.gateway import Worker, serve_gateway
 
     one = Worker(worker, peers) if worker is not None and peers is not None else None
-    run_served(settings.log, status_fd, lambda channel, log: serve_gateway(settings, address, channel, log, one))
+    config = find_config(command_line.config)
+    read = command_line.settings
+    run_served(
+        settings.log,
+        status_fd,
+        lambda channel, log: serve_gateway(settings, read, address, channel, log, one, config),
+    )
 
 
 def _run_workers(command_line: CommandLine, settings: Settings, model_service: str | None) -> None:

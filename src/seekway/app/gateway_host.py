@@ -1,0 +1,137 @@
+"""A gateway process's working parts, and how a changed configuration takes their place while it serves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+from prometheus_client import CollectorRegistry
+from structlog.typing import FilteringBoundLogger
+
+from seekway.app.config_lines import located
+from seekway.core.errors import ConfigError
+from seekway.core.sections.backends import BackendSettings
+from seekway.core.sections.gateway import GatewaySettings
+from seekway.core.settings import Settings, load_settings, read_secret
+from seekway.gateway.authentication import Authenticator, key_digests
+from seekway.gateway.drain import Drain
+from seekway.gateway.front import Front
+from seekway.gateway.model_call import CallServices
+from seekway.gateway.operations.table import model_routes
+from seekway.gateway.request_ledger import RequestLedger
+from seekway.model_service.client import ModelServiceBackend
+from seekway.observability.access_log import AccessLog
+from seekway.observability.metrics import Metrics
+from seekway.pipeline.assembly import LastingParts, build_pipeline
+from seekway.pipeline.directory import Member
+
+_NEEDS_RESTART = ("model_service", "engine", "catalog", "log", "models")
+_NEEDS_RESTART_IN_GATEWAY = ("host", "port", "workers")
+
+
+class GatewayHost:
+    """``settings`` are in force, ``read`` are those of the file and the environment, without what the command line changed of them.
+
+    ``model_service`` is ``host:port`` of the model service, None for none.
+    Raises ``ConfigError`` when a key is missing.
+    """
+
+    def __init__(
+        self, settings: Settings, read: Settings, model_service: str | None, log: FilteringBoundLogger
+    ) -> None:
+        self._settings = settings
+        self._read = read
+        self._log = log
+        self._parts = LastingParts()
+        self._upstreams: Mapping[str, _Upstream] = {}
+        self._own: Member | None = None
+        if model_service is not None:
+            limit = settings.model_service.max_message_bytes
+            backend = ModelServiceBackend(model_service, max_message_bytes=limit)
+            self._own = Member("model-service", backend)
+        self.metrics = Metrics(CollectorRegistry())
+        self.drain = Drain()
+        ledger = RequestLedger(self.drain, self.metrics, AccessLog(settings.log))
+        self.front = Front(self._services(settings), model_routes(), ledger, log)
+
+    def files(self, config: Path | None) -> Iterable[Path]:
+        """What the running configuration was read from, keys among them."""
+        if config is not None:
+            yield config
+        named = [self._settings.gateway.api_key_file, *(backend.api_key_file for backend in self._settings.backends)]
+        yield from (Path(name).expanduser() for name in named if name is not None)
+
+    def reload(self, config: Path | None) -> None:
+        """Read the configuration again and answer new requests by it; one with a mistake is logged with its line, and the old one stays."""
+        try:
+            settings = load_settings(config)
+            kept = msgspec.structs.replace(
+                settings,
+                gateway=msgspec.structs.replace(
+                    settings.gateway,
+                    **{name: getattr(self._settings.gateway, name) for name in _NEEDS_RESTART_IN_GATEWAY},
+                ),
+                **{name: getattr(self._settings, name) for name in _NEEDS_RESTART},
+            )
+            services = self._services(kept)
+        except ConfigError as error:
+            self._log.error("configuration refused, the old one stays", problem=located(error, config).message)
+            return
+        waiting = _differences(self._read, settings)
+        self._settings, self._read = kept, settings
+        self.front.swap(services)
+        self._log.info("configuration in force", file=str(config))
+        if waiting:
+            self._log.warning("these changes need a restart", settings=waiting)
+
+    def _services(self, settings: Settings) -> CallServices:
+        """The parts for ``settings``; nothing is taken over before all of them are made."""
+        upstreams = {backend.name: self._upstream(backend) for backend in settings.backends}
+        # In the order in which they are preferred: our own models, then the others as they stand in the settings.
+        members = [*([] if self._own is None else [self._own]), *(upstream.member for upstream in upstreams.values())]
+        pipeline = build_pipeline(settings, members, self._parts)
+        authenticator = Authenticator(read_keys(settings.gateway))
+        self._upstreams = upstreams
+        return CallServices(settings.gateway, pipeline, authenticator, self.drain, self._log)
+
+    def _upstream(self, settings: BackendSettings) -> _Upstream:
+        """The one there is, with its connections and what is known of it, where nothing about it has changed."""
+        # Imported only where there is somebody to call.
+        from seekway.engine.upstream.backend import UpstreamBackend
+
+        key = read_secret(settings.api_key_env, settings.api_key_file)
+        known = self._upstreams.get(settings.name)
+        if known is not None and (known.settings, known.key) == (settings, key):
+            return known
+        return _Upstream(settings, key, Member(settings.name, UpstreamBackend(settings, key), settings.kind))
+
+
+@dataclass(frozen=True)
+class _Upstream:
+    settings: BackendSettings
+    key: str | None = field(repr=False)
+    member: Member
+
+
+def read_keys(settings: GatewaySettings) -> frozenset[bytes] | None:
+    """Digests of the keys clients may use; None when none is needed."""
+    if settings.api_key_file is None:
+        return None
+    try:
+        digests = key_digests(Path(settings.api_key_file).expanduser().read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"The key file {settings.api_key_file} cannot be read: {error.strerror}.") from error
+    if not digests:
+        raise ConfigError(f"The key file {settings.api_key_file} holds no key; write one a line.")
+    return digests
+
+
+def _differences(old: Settings, new: Settings) -> list[str]:
+    found = [name for name in _NEEDS_RESTART if getattr(old, name) != getattr(new, name)]
+    return found + [
+        f"gateway.{name}"
+        for name in _NEEDS_RESTART_IN_GATEWAY
+        if getattr(old.gateway, name) != getattr(new.gateway, name)
+    ]

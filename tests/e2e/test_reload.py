@@ -1,0 +1,42 @@
+"""A changed configuration takes force while the gateway serves; a wrong one is refused with its line and changes nothing."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import CACHE
+from tests.e2e.served import Served
+
+pytestmark = pytest.mark.timeout(300)
+
+TOML = "[model_service]\nenabled = false\n"
+
+
+def test_keys_come_into_force_and_a_bad_file_does_not(tmp_path: Path) -> None:
+    with Served(tmp_path, CACHE, TOML) as served:
+        config, keys = tmp_path / "seekway.toml", tmp_path / "keys"
+        before = config.read_text("utf-8")
+        assert served.get("/v1/models")[0] == 200
+        keys.write_text("sk-one-two-three\n", "utf-8")
+        config.write_text(f'{before}\n[gateway]\napi_key_file = "{keys}"\n', "utf-8")
+        served.wait_for("configuration in force")
+        assert served.get("/v1/models")[0] == 401
+        lines = config.read_text("utf-8").splitlines()
+        config.write_text("\n".join([*lines, 'port = "many"']), "utf-8")
+        served.wait_for("configuration refused")
+        told = next(line for line in served.lines if "configuration refused" in line)
+        assert f"line {len(lines) + 1}" in told
+        assert served.get("/v1/models")[0] == 401
+        config.write_text(f"{before}\n[gateway]\nport = 1\n", "utf-8")
+        served.wait_for("need a restart")
+        assert served.get("/v1/models")[0] == 200
+
+
+def test_sighup_reads_again(tmp_path: Path) -> None:
+    with Served(tmp_path, CACHE, TOML) as served:
+        served.process.send_signal(signal.SIGHUP)
+        served.wait_for("configuration in force")
+        assert served.get("/v1/models")[0] == 200
