@@ -104,6 +104,8 @@ class Delivery(msgspec.Struct, frozen=True):
 
 
 _DECODER = BodyDecoder(ChatBody)
+_THINKING_UNSAID = Thinking()
+_TEXT = ResponseFormat()
 
 
 def read_chat(body: bytes, request_id: str) -> tuple[GenerateRequest, Delivery]:
@@ -117,10 +119,12 @@ def read_chat(body: bytes, request_id: str) -> tuple[GenerateRequest, Delivery]:
     delivery = read_delivery(wire.stream, wire.stream_options)
     messages = read_messages(wire.messages)
     tools = read_tools(wire.tools or [])
-    template = dict(wire.chat_template_kwargs or {})
-    thinking = _thinking(wire, template)
-    if template:
-        extra["chat_template_kwargs"] = template
+    thinking = _THINKING_UNSAID
+    if wire.chat_template_kwargs or not (wire.thinking is wire.enable_thinking is wire.reasoning_effort is None):
+        template = dict(wire.chat_template_kwargs or {})
+        thinking = _thinking(wire, template)
+        if template:
+            extra["chat_template_kwargs"] = template
     request = GenerateRequest(
         id=request_id,
         model=wire.model,
@@ -128,9 +132,10 @@ def read_chat(body: bytes, request_id: str) -> tuple[GenerateRequest, Delivery]:
         sampling=_sampling(wire),
         tools=tools,
         tool_choice=read_tool_choice(wire.tool_choice, tools),
-        response_format=_response_format(wire.response_format, messages),
+        response_format=_TEXT if wire.response_format is None else _response_format(wire.response_format, messages),
         thinking=thinking,
         user_id=read_user(wire.user_id, wire.user),
+        stream=delivery.stream,
         extra=extra,
     )
     return request, delivery
@@ -195,9 +200,7 @@ def _thinking(wire: ChatBody, template: dict[str, Any]) -> Thinking:
     return Thinking(enabled, effort)
 
 
-def _response_format(wire: WireResponseFormat | None, messages: tuple[Message, ...]) -> ResponseFormat:
-    if wire is None:
-        return ResponseFormat()
+def _response_format(wire: WireResponseFormat, messages: tuple[Message, ...]) -> ResponseFormat:
     if wire.type == "json_object" and not any("json" in text.lower() for text in texts(messages)):
         raise InvalidRequest(
             "The prompt must contain the word JSON to use response_format json_object.", param="response_format"

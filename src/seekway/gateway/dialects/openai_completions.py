@@ -111,6 +111,7 @@ def read_completion(body: bytes, request_id: str, *, beta: bool) -> tuple[Genera
         raise UnsupportedParameter("best_of must be 1; only one answer a request is made.", param="best_of")
     if (beta or wire.suffix is not None) and (wire.max_tokens or 0) > _MOST_FILL_IN:
         raise InvalidParameter(f"max_tokens: at most {_MOST_FILL_IN} here.", param="max_tokens")
+    delivery = read_delivery(wire.stream, wire.stream_options)
     request = GenerateRequest(
         id=request_id,
         model=wire.model,
@@ -131,9 +132,10 @@ def read_completion(body: bytes, request_id: str, *, beta: bool) -> tuple[Genera
         ),
         thinking=Thinking(enabled=False),
         user_id=read_user(wire.user_id, wire.user),
+        stream=delivery.stream,
         extra=extra,
     )
-    return request, read_delivery(wire.stream, wire.stream_options)
+    return request, delivery
 
 
 def _prompt(prompt: str | list[str | int | list[int]]) -> str | tuple[int, ...]:

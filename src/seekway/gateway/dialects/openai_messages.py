@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
 from seekway.core.errors import InvalidParameter, InvalidRequest
-from seekway.core.types import ContentPart, FilePart, ImagePart, Message, TextPart, ToolCall
+from seekway.core.types import ContentPart, FilePart, ImagePart, Message, Role, TextPart, ToolCall
 
 _MOST_IMAGES = 600
 
@@ -64,33 +64,55 @@ class WireMessage(msgspec.Struct, frozen=True):
     prefix: bool | None = None
 
 
+_PLAIN_ROLES: Mapping[str, Role] = {
+    "system": "system",
+    "developer": "system",
+    "user": "user",
+    "assistant": "assistant",
+}
+
+
 def read_messages(wire: list[WireMessage]) -> tuple[Message, ...]:
     """Raises ``InvalidParameter`` (422) for a message that lacks something, ``InvalidRequest`` (400) for one in the wrong place."""
     called: set[str] = set()
     messages: list[Message] = []
+    last = len(wire) - 1
+    parts = False
     for index, message in enumerate(wire):
+        content = message.content
+        if type(content) is str and message.role in _PLAIN_ROLES and not (message.tool_calls or message.prefix):
+            # By far the most; what follows is for the others.
+            reasoning = message.reasoning_content if message.reasoning_content is not None else message.reasoning
+            messages.append(Message(_PLAIN_ROLES[message.role], content, message.name, reasoning))
+            continue
         at = f"messages[{index}]"
         messages.append(_read(message, at))
+        parts = parts or isinstance(content, list)
         called.update(call.id for call in message.tool_calls or ())
         if message.role == "tool" and message.tool_call_id not in called:
             raise InvalidRequest(
                 f"{at}: a tool message must answer a tool_call of an earlier assistant message; there is no call {message.tool_call_id!r}.",
                 param=f"{at}.tool_call_id",
             )
-        if message.prefix and (message.role != "assistant" or index != len(wire) - 1):
+        if message.prefix and (message.role != "assistant" or index != last):
             raise InvalidRequest(
                 f"{at}: prefix may only stand in the last message, and its role must be assistant.",
                 param=f"{at}.prefix",
             )
+    if parts:
+        _check_images(messages)
+    return tuple(messages)
+
+
+def _check_images(messages: list[Message]) -> None:
     images = sum(
         isinstance(part, ImagePart)
         for message in messages
-        if type(message.content) is tuple
+        if not isinstance(message.content, str)
         for part in message.content
     )
     if images > _MOST_IMAGES:
         raise InvalidRequest(f"There are {images} images; at most {_MOST_IMAGES} are allowed.", param="messages")
-    return tuple(messages)
 
 
 def texts(messages: tuple[Message, ...]) -> Iterator[str]:
