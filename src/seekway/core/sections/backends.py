@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-
 OWN_BACKEND = "model-service"
 """The name of our own model service among the backends; it has weight 1, tier 0, cost 1, no tags and the gateway's region."""
 

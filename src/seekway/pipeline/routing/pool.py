@@ -20,6 +20,9 @@ SETTLED_S = 0.1
 """How long a finding that many backends are full or away is believed, in seconds, so that it is not made again for every request."""
 
 
+_LOOKS = 2
+
+
 class EndpointView(Protocol):
     """What choosing reads of a backend as the gateway sees it now; times are on the event loop's clock."""
 
@@ -57,7 +60,12 @@ class Group:
     __slots__ = ("choices", "full_until", "rotations")
 
     def __init__(self, choices: Sequence[Choice]) -> None:
-        self.choices = tuple(choices)
+        # In an order of its own: whoever looks on from somewhere must not meet the backends of one machine one after the other.
+        self.choices = tuple(
+            choices
+            if len(choices) <= SAMPLES
+            else sorted(choices, key=lambda choice: crc32(choice.endpoint.name.encode()))
+        )
         self.full_until = 0.0
         size = len(self.choices)
         self.rotations = tuple(self.choices[at:] + self.choices[:at] for at in range(size)) if size <= SAMPLES else ()
@@ -65,14 +73,10 @@ class Group:
 
 
 class Pool:
-    """The choices for one model under one rule, in the members' order; never empty.
+    """The choices for one model under one rule, in the members' order; never empty."""
 
-    ``source`` are the routes it was made from: another tuple in the directory means that this pool is past.
-    """
-
-    def __init__(self, name: str, choices: Sequence[Choice], source: tuple[Route, ...]) -> None:
+    def __init__(self, name: str, choices: Sequence[Choice]) -> None:
         self.name = name
-        self.source = source
         self.choices = tuple(choices)
         self.size = len(self.choices)
         self.cumulative = tuple(accumulate(choice.weight for choice in self.choices))
@@ -123,7 +127,7 @@ class Pool:
             fit = [choice for choice in self.choices if capability in choice.route.model.capabilities]
             if not fit:
                 self.first.require(capability)
-            found = self._able[capability] = Pool(f"{self.name} {capability}", fit, self.source)
+            found = self._able[capability] = Pool(f"{self.name} {capability}", fit)
         return found
 
 
@@ -141,7 +145,7 @@ class Ladder:
 class RollingLoad:
     """The pool's outstanding requests together, counted a few backends at a time so that no request pays for all of them.
 
-    The sum is behind by as many choices as a round takes, a quarter of the pool's size.
+    The sum is behind by as many choices as a round takes, half the pool's size.
     """
 
     __slots__ = ("_choices", "_next", "_seen", "total")
@@ -156,7 +160,7 @@ class RollingLoad:
         """Look at the next few and return the sum."""
         seen, at, total = self._seen, self._next, self.total
         size = len(seen)
-        for _ in range(SAMPLES if size > SAMPLES else size):
+        for _ in range(_LOOKS):
             outstanding = self._choices[at].endpoint.outstanding
             total += outstanding - seen[at]
             seen[at] = outstanding

@@ -38,8 +38,7 @@ class PrefixAffinity:
     def pick(
         self, pool: Pool, request: GenerateRequest, exchange: Exchange, now: float, tried: Collection[str], /
     ) -> Choice | None:
-        keys = prefixes(request, pool.seed)
-        if pool.size == 1 or not keys:
+        if pool.size == 1 or not (keys := prefixes(request, pool.seed)):
             return self._least.of_group(pool.group, now, tried)
         bound = self._factor * (pool.load.look() + 1) / pool.total_weight
         if bound < self._slack:

@@ -6,7 +6,7 @@ from zlib import crc32
 
 from seekway.core.types import GenerateRequest, ImagePart, Message, TextPart
 
-WINDOW = 256
+WINDOW = 128
 """Characters (or token ids) hashed before each place."""
 
 PLACES = (512, 2048, 8192, 32768)

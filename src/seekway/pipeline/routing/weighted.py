@@ -11,6 +11,8 @@ from seekway.pipeline.exchange import Exchange
 from seekway.pipeline.routing.pool import Choice, Pool
 
 _DRAWS = 8
+_MANY = 64
+"""Draws where looking at everybody would take as long as so many."""
 
 
 class Weighted:
@@ -29,7 +31,7 @@ class Weighted:
         draw, choices, last = self._random, pool.choices, pool.size - 1
         if last:
             cumulative, total = pool.cumulative, pool.total_weight
-            for _ in range(_DRAWS):
+            for _ in range(_DRAWS if last < _MANY else _MANY):
                 choice = choices[bisect(cumulative, draw() * total, 0, last)]
                 endpoint = choice.endpoint
                 if endpoint.available(now) and not (tried and endpoint.name in tried):
@@ -44,6 +46,6 @@ class Weighted:
             for choice in pool.choices
             if choice.endpoint.available(now) and not (tried and choice.endpoint.name in tried)
         ]
-        if len(fit) < 2:  # noqa: PLR2004
+        if len(fit) < 2:
             return fit[0] if fit else None
         return self._rnd.choices(fit, [choice.endpoint.weight(now) for choice in fit])[0]

@@ -1,0 +1,176 @@
+"""The operator's rules, worked out once so that a request to which none applies pays next to nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from random import Random
+
+from seekway.core.sections.routing import RouteSettings, StrategyName, check_routes
+from seekway.pipeline.directory import Member, Route
+from seekway.pipeline.exchange import Exchange
+from seekway.pipeline.routing.selection import Selection
+from seekway.pipeline.routing.strategy import Strategy
+
+REGION_HEADER = b"x-seekway-region"
+_ANY = "*"
+
+
+@dataclass(slots=True, eq=False)
+class Rule:
+    """One rule at its place in the order. Empty conditions hold always; ``members`` are the backends it allows, None for all.
+
+    ``selections`` are what it leaves of each model's routes, with those routes; None where it leaves none.
+    """
+
+    order: int
+    name: str
+    names: frozenset[str] = frozenset()
+    aliases: frozenset[str] = frozenset()
+    tenants: frozenset[str] = frozenset()
+    tags: frozenset[str] = frozenset()
+    headers: tuple[tuple[bytes, str], ...] = ()
+    regions: frozenset[str] = frozenset()
+    share: float = 1.0
+    strategy: Strategy | None = None
+    to_model: str | None = None
+    members: frozenset[str] | None = None
+    selections: dict[str, tuple[tuple[Route, ...], Selection | None]] = field(
+        default_factory=dict[str, tuple[tuple[Route, ...], Selection | None]]
+    )
+
+
+class Rules:
+    """Each rule lies under the values of its first condition (alias, model, tenant, tag, header); those with none of these are asked for every request.
+
+    ``region`` is that of requests that name none. ``rnd`` draws for rules with a percentage.
+    Raises ``ConfigError`` as :func:`seekway.core.sections.routing.check_routes`.
+    """
+
+    def __init__(
+        self,
+        routes: Sequence[RouteSettings],
+        members: Sequence[Member],
+        strategies: Mapping[StrategyName, Strategy],
+        region: str,
+        rnd: Random,
+    ) -> None:
+        check_routes(routes, members)
+        self._region = region
+        self._random = rnd.random
+        self._by_alias: dict[str, list[Rule]] = {}
+        self._by_name: dict[str, list[Rule]] = {}
+        self._by_tenant: dict[str, list[Rule]] = {}
+        self._by_tag: dict[str, list[Rule]] = {}
+        self._by_header: dict[bytes, list[Rule]] = {}
+        self._always: list[Rule] = []
+        for order, route in enumerate(routes):
+            self._place(_compiled(order, route, members, strategies))
+        self._none = not routes
+
+    def match(self, asked: str, model: str, exchange: Exchange) -> Rule | None:
+        """The first rule that fits a request for ``asked``, which means ``model``; None where none does."""
+        if self._none:
+            return None
+        caller = exchange.caller
+        found: list[Rule] | None = self._always or None
+        if (more := self._by_alias.get(asked)) is not None:
+            found = more if found is None else found + more
+        if (more := self._by_name.get(model)) is not None:
+            found = more if found is None else found + more
+        if asked != model and (more := self._by_name.get(asked)) is not None:
+            found = more if found is None else found + more
+        if (more := self._by_tenant.get(caller.tenant)) is not None:
+            found = more if found is None else found + more
+        if self._by_tag and caller.tags:
+            found = _joined(found, (self._by_tag.get(tag) for tag in caller.tags))
+        if self._by_header:
+            get = exchange.headers.get
+            found = _joined(found, (rules for name, rules in self._by_header.items() if get(name) is not None))
+        if found is None:
+            return None
+        return self._first(found, asked, model, exchange)
+
+    def _first(self, found: list[Rule], asked: str, model: str, exchange: Exchange) -> Rule | None:
+        if len(found) > 1:
+            found = sorted(found, key=_order)
+        last: Rule | None = None
+        for rule in found:
+            # A rule may lie under two of the request's values; its percentage is drawn once.
+            if rule is not last and self._fits(rule, asked, model, exchange):
+                return rule
+            last = rule
+        return None
+
+    def _fits(self, rule: Rule, asked: str, model: str, exchange: Exchange) -> bool:
+        caller = exchange.caller
+        if rule.aliases and asked not in rule.aliases:
+            return False
+        if rule.names and model not in rule.names and asked not in rule.names:
+            return False
+        if rule.tenants and caller.tenant not in rule.tenants:
+            return False
+        if rule.tags and rule.tags.isdisjoint(caller.tags):
+            return False
+        for name, wanted in rule.headers:
+            value = exchange.headers.get(name)
+            if value is None or (wanted != _ANY and value != wanted):
+                return False
+        if rule.regions and (exchange.headers.get(REGION_HEADER) or self._region) not in rule.regions:
+            return False
+        return rule.share >= 1.0 or self._random() < rule.share
+
+    def _place(self, rule: Rule) -> None:
+        for values, index in (
+            (rule.aliases, self._by_alias),
+            (rule.names, self._by_name),
+            (rule.tenants, self._by_tenant),
+            (rule.tags, self._by_tag),
+        ):
+            if values:
+                for value in values:
+                    index.setdefault(value, []).append(rule)
+                return
+        if rule.headers:
+            self._by_header.setdefault(rule.headers[0][0], []).append(rule)
+        else:
+            self._always.append(rule)
+
+
+def _compiled(
+    order: int, route: RouteSettings, members: Sequence[Member], strategies: Mapping[StrategyName, Strategy]
+) -> Rule:
+    allowed: frozenset[str] | None = None
+    if route.to_backends or route.to_tags or route.to_regions:
+        allowed = frozenset(
+            member.name
+            for member in members
+            if (not route.to_backends or member.name in route.to_backends)
+            and (not route.to_tags or not set(member.tags).isdisjoint(route.to_tags))
+            and (not route.to_regions or member.region in route.to_regions)
+        )
+    return Rule(
+        order=order,
+        name=route.name,
+        names=frozenset(route.when_model),
+        aliases=frozenset(route.when_alias),
+        tenants=frozenset(route.when_tenant),
+        tags=frozenset(route.when_tag),
+        headers=tuple((name.strip().lower().encode("ascii"), value) for name, value in route.when_header.items()),
+        regions=frozenset(route.when_region),
+        share=route.percent / 100.0,
+        strategy=None if route.strategy is None else strategies[route.strategy],
+        to_model=route.to_model,
+        members=allowed,
+    )
+
+
+def _joined(found: list[Rule] | None, more: Iterable[list[Rule] | None]) -> list[Rule] | None:
+    for rules in more:
+        if rules is not None:
+            found = rules if found is None else found + rules
+    return found
+
+
+def _order(rule: Rule) -> int:
+    return rule.order
