@@ -15,6 +15,7 @@ class FakeEndpoint:
     def __init__(self, member: Member) -> None:
         self.member = member
         self.name = member.name
+        self.region, self.tags, self.tier, self.cost = member.region, member.tags, member.tier, member.cost
         self.outstanding = 0
         self.latency = PeakEwma(10.0)
         self.up = True
@@ -49,7 +50,7 @@ def members(
     ]
 
 
-def pool_of(endpoints: dict[str, FakeEndpoint], model: ModelInfo | None = None) -> Pool:
+def pool_of(endpoints: dict[str, FakeEndpoint], model: ModelInfo | None = None) -> Pool[FakeEndpoint]:
     info = model or model_info("fake")
     return Pool(
         info.id,

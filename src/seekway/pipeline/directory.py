@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from bisect import insort
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -140,11 +140,20 @@ class _Index:
 
 
 class BackendDirectory:
-    """``members`` come first to last where two serve the same name."""
+    """``members`` come first to last where two serve the same name.
+
+    ``on_heard`` is told after every question which member was asked and whether it is away; it must not raise.
+    """
 
     def __init__(
-        self, members: Sequence[Member], *, local_pace: Pace = LOCAL_PACE, remote_pace: Pace = REMOTE_PACE
+        self,
+        members: Sequence[Member],
+        *,
+        local_pace: Pace = LOCAL_PACE,
+        remote_pace: Pace = REMOTE_PACE,
+        on_heard: Callable[[Member, bool], None] | None = None,
     ) -> None:
+        self._on_heard = on_heard
         self._known = [
             _Known(order, member, local_pace if member.kind == "local" else remote_pace)
             for order, member in enumerate(members)
@@ -269,6 +278,8 @@ class BackendDirectory:
         index = self._index
         before, was_away = known.models, known.away
         known.models, known.problem = models, ""
+        if self._on_heard is not None:
+            self._on_heard(known.member, False)
         index.served = None
         if not was_away and list(map(_without_figures, before)) == list(map(_without_figures, models)):
             return
@@ -284,6 +295,8 @@ class BackendDirectory:
 
     def _lost(self, known: _Known, problem: str) -> None:
         was_away, known.problem = known.away, problem
+        if self._on_heard is not None:
+            self._on_heard(known.member, True)
         self._index.served = None
         if not was_away:
             self._forget(known.by_name)

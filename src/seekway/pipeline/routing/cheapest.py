@@ -7,7 +7,7 @@ from collections.abc import Collection
 from seekway.core.types import GenerateRequest
 from seekway.pipeline.exchange import Exchange
 from seekway.pipeline.routing.least_outstanding import LeastOutstanding
-from seekway.pipeline.routing.pool import SAMPLES, SETTLED_S, Choice, Ladder, Pool
+from seekway.pipeline.routing.pool import SAMPLES, SETTLED_S, Choice, E, Ladder, Pool
 
 
 class Cheapest:
@@ -18,14 +18,14 @@ class Cheapest:
         self._full_at = full_at
 
     def pick(
-        self, pool: Pool, request: GenerateRequest, exchange: Exchange, now: float, tried: Collection[str], /
-    ) -> Choice | None:
+        self, pool: Pool[E], request: GenerateRequest, exchange: Exchange, now: float, tried: Collection[str], /
+    ) -> Choice[E] | None:
         return first_not_full(pool, pool.prices, self._least, self._full_at, now, tried)
 
 
 def first_not_full(
-    pool: Pool, ladder: Ladder, least: LeastOutstanding, full_at: int, now: float, tried: Collection[str]
-) -> Choice | None:
+    pool: Pool[E], ladder: Ladder[E], least: LeastOutstanding, full_at: int, now: float, tried: Collection[str]
+) -> Choice[E] | None:
     """The least loaded of the first group in which one is not full; where all are, of the whole pool: to refuse is not a strategy's to do."""
     groups, start = ladder.groups, 0
     if len(groups) > SAMPLES:

@@ -14,7 +14,7 @@ class PeakEwma:
 
     __slots__ = ("_at", "_tau_s", "_value")
 
-    def __init__(self, tau_s: float) -> None:
+    def __init__(self, tau_s: float = 10.0) -> None:
         self._tau_s = tau_s
         self._value = 0.0
         self._at = 0.0

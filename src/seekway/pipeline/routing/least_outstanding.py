@@ -8,7 +8,7 @@ from random import Random
 
 from seekway.core.types import GenerateRequest
 from seekway.pipeline.exchange import Exchange
-from seekway.pipeline.routing.pool import SAMPLES, SETTLED_S, Choice, Group, Pool
+from seekway.pipeline.routing.pool import SAMPLES, SETTLED_S, Choice, E, Group, Pool
 
 
 class LeastOutstanding:
@@ -18,11 +18,11 @@ class LeastOutstanding:
         self._random = rnd.random
 
     def pick(
-        self, pool: Pool, request: GenerateRequest, exchange: Exchange, now: float, tried: Collection[str], /
-    ) -> Choice | None:
+        self, pool: Pool[E], request: GenerateRequest, exchange: Exchange, now: float, tried: Collection[str], /
+    ) -> Choice[E] | None:
         return self.of_group(pool.group, now, tried)
 
-    def of_group(self, group: Group, now: float, tried: Collection[str], full_at: float = inf) -> Choice | None:
+    def of_group(self, group: Group[E], now: float, tried: Collection[str], full_at: float = inf) -> Choice[E] | None:
         """As :meth:`pick`, leaving out those with ``full_at`` outstanding requests for each unit of weight."""
         choices, size = group.choices, len(group.choices)
         start = int(self._random() * size)
@@ -48,7 +48,9 @@ class LeastOutstanding:
             return best
         return self._anyone(group, start, now, tried, full_at)
 
-    def _anyone(self, group: Group, start: int, now: float, tried: Collection[str], full_at: float) -> Choice | None:
+    def _anyone(
+        self, group: Group[E], start: int, now: float, tried: Collection[str], full_at: float
+    ) -> Choice[E] | None:
         """The first that will do, from a random place on. Having found nobody, it is left undone for a while."""
         if now < group.full_until:
             return None

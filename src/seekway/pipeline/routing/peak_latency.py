@@ -8,7 +8,7 @@ from random import Random
 from seekway.core.types import GenerateRequest
 from seekway.pipeline.exchange import Exchange
 from seekway.pipeline.routing.least_outstanding import LeastOutstanding
-from seekway.pipeline.routing.pool import Choice, Pool
+from seekway.pipeline.routing.pool import Choice, E, Pool
 
 _UNKNOWN_S = 1e-3
 """What an answer of a backend that has answered nothing yet is taken to cost: little, so that it is asked, and more with each request it holds."""
@@ -26,8 +26,8 @@ class PeakLatency:
         self._least = least
 
     def pick(
-        self, pool: Pool, request: GenerateRequest, exchange: Exchange, now: float, tried: Collection[str], /
-    ) -> Choice | None:
+        self, pool: Pool[E], request: GenerateRequest, exchange: Exchange, now: float, tried: Collection[str], /
+    ) -> Choice[E] | None:
         choices, size = pool.choices, pool.size
         at = int(self._random() * size)
         one = choices[at]
@@ -44,6 +44,6 @@ class PeakLatency:
         return one if fit else self._least.of_group(pool.group, now, tried)
 
 
-def _wait(choice: Choice, now: float) -> float:
+def _wait(choice: Choice[E], now: float) -> float:
     endpoint = choice.endpoint
     return (endpoint.latency.value(now) or _UNKNOWN_S) * (endpoint.outstanding + 1) / endpoint.weight(now)

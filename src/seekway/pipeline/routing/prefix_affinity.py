@@ -9,7 +9,7 @@ from seekway.core.types import GenerateRequest
 from seekway.pipeline.exchange import Exchange
 from seekway.pipeline.routing.hash_ring import HashRing
 from seekway.pipeline.routing.least_outstanding import LeastOutstanding
-from seekway.pipeline.routing.pool import Choice, Pool
+from seekway.pipeline.routing.pool import Choice, E, Pool
 from seekway.pipeline.routing.prompt_prefix import prefixes
 
 _STEPS = 16
@@ -36,8 +36,8 @@ class PrefixAffinity:
         self._rings: dict[str, HashRing] = {}
 
     def pick(
-        self, pool: Pool, request: GenerateRequest, exchange: Exchange, now: float, tried: Collection[str], /
-    ) -> Choice | None:
+        self, pool: Pool[E], request: GenerateRequest, exchange: Exchange, now: float, tried: Collection[str], /
+    ) -> Choice[E] | None:
         if pool.size == 1 or not (keys := prefixes(request, pool.seed)):
             return self._least.of_group(pool.group, now, tried)
         bound = self._factor * (pool.load.look() + 1) / pool.total_weight
@@ -54,8 +54,8 @@ class PrefixAffinity:
         return choice
 
     def _remembered(
-        self, pool: Pool, keys: list[int], bound: float, now: float, tried: Collection[str]
-    ) -> Choice | None:
+        self, pool: Pool[E], keys: list[int], bound: float, now: float, tried: Collection[str]
+    ) -> Choice[E] | None:
         mask, tags, owners, by_name = self._mask, self._tags, self._owners, pool.by_name
         refused = None
         for key in reversed(keys):
@@ -67,7 +67,7 @@ class PrefixAffinity:
             refused = choice
         return None
 
-    def _at_home(self, pool: Pool, key: int, bound: float, now: float, tried: Collection[str]) -> Choice | None:
+    def _at_home(self, pool: Pool[E], key: int, bound: float, now: float, tried: Collection[str]) -> Choice[E] | None:
         ring = pool.ring
         if ring is None:
             ring = pool.ring = self._ring(pool)
@@ -78,7 +78,7 @@ class PrefixAffinity:
                 return choice
         return None
 
-    def _ring(self, pool: Pool) -> HashRing:
+    def _ring(self, pool: Pool[E]) -> HashRing:
         """The ring that the model had before, while it holds all who are in the pool and not too many who are not: who comes back finds its place."""
         ring = self._rings.get(pool.name)
         if ring is None or not ring.names.issuperset(pool.by_name) or len(ring.names) > 2 * pool.size:
@@ -87,7 +87,7 @@ class PrefixAffinity:
         return ring
 
 
-def _fits(choice: Choice, bound: float, now: float, tried: Collection[str]) -> bool:
+def _fits(choice: Choice[E], bound: float, now: float, tried: Collection[str]) -> bool:
     endpoint = choice.endpoint
     return (
         endpoint.outstanding < bound * choice.weight

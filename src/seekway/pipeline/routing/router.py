@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from random import Random
+from typing import Generic
 
 from seekway.core.errors import BackendUnavailable
 from seekway.core.sections.routing import RouteSettings, RoutingSettings
 from seekway.pipeline.directory import BackendDirectory, Route
 from seekway.pipeline.exchange import Exchange
 from seekway.pipeline.names import ModelNames
-from seekway.pipeline.routing.pool import Choice, EndpointView, Pool
+from seekway.pipeline.routing.pool import Choice, E, Pool
 from seekway.pipeline.routing.rules import Rule, Rules
 from seekway.pipeline.routing.selection import Selection
 from seekway.pipeline.routing.strategies import make_strategies
 
 
-class Router:
+class Router(Generic[E]):
     """``endpoints`` stand by their members' names; ``rnd`` is what the strategies and percentages draw from.
 
     Raises ``ConfigError`` for a rule that cannot be followed.
@@ -26,7 +27,7 @@ class Router:
         self,
         directory: BackendDirectory,
         names: ModelNames,
-        endpoints: Mapping[str, EndpointView],
+        endpoints: Mapping[str, E],
         settings: RoutingSettings,
         routes: Sequence[RouteSettings],
         rnd: Random,
@@ -36,16 +37,15 @@ class Router:
         self._endpoints = endpoints
         strategies = make_strategies(settings, rnd)
         self._strategy = strategies[settings.strategy]
-        members = [endpoint.member for endpoint in endpoints.values()]
-        self._rules = Rules(routes, members, strategies, settings.region, rnd)
-        self._plain = Rule(order=-1, name="")
+        self._rules: Rules[E] = Rules(routes, tuple(endpoints.values()), strategies, settings.region, rnd)
+        self._plain: Rule[E] = Rule(order=-1, name="")
 
-    def select(self, asked: str, exchange: Exchange) -> Selection | None:
+    def select(self, asked: str, exchange: Exchange) -> Selection[E] | None:
         """Where a request for ``asked`` may go, at the cost of a few lookups; None while nobody who may serve it is ready: then :meth:`wait`."""
         model = self._names.resolve(asked)
         return self._selection(model, self._rules.match(asked, model, exchange) or self._plain)
 
-    async def wait(self, asked: str, exchange: Exchange) -> Selection:
+    async def wait(self, asked: str, exchange: Exchange) -> Selection[E]:
         """As :meth:`select`, asking the backends first; raises as :meth:`BackendDirectory.route`."""
         model = self._names.resolve(asked)
         rule = self._rules.match(asked, model, exchange) or self._plain
@@ -53,14 +53,14 @@ class Router:
         found = self._selection(model, rule)
         if found is None:
             raise BackendUnavailable(
-                f"The route {rule.name} allows {', '.join(sorted(rule.members or ()))} for the model {model}, and none of them has it ready; "
+                f"The route {rule.name} allows {', '.join(sorted(rule.allowed or ()))} for the model {model}, and none of them has it ready; "
                 "try again shortly.",
                 param="model",
                 retry_after_s=2,
             )
         return found
 
-    def _selection(self, model: str, rule: Rule) -> Selection | None:
+    def _selection(self, model: str, rule: Rule[E]) -> Selection[E] | None:
         """What ``rule`` leaves of those who serve ``model``; worked out anew only when the directory has others than before."""
         if rule.to_model is not None:
             model = self._names.resolve(rule.to_model)
@@ -73,12 +73,14 @@ class Router:
             known = rule.selections[model] = serving.routes, self._made(model, rule, serving.routes)
         return known[1]
 
-    def _made(self, model: str, rule: Rule, source: tuple[Route, ...]) -> Selection | None:
+    def _made(self, model: str, rule: Rule[E], source: tuple[Route, ...]) -> Selection[E] | None:
         choices = [
             Choice(self._endpoints[route.member.name], route, route.member.weight)
             for route in source
-            if rule.members is None or route.member.name in rule.members
+            if rule.allowed is None or route.member.name in rule.allowed
         ]
         if not choices:
             return None
-        return Selection(Pool(f"{rule.name} {model}", choices), rule.strategy or self._strategy, rule.name)
+        return Selection(
+            Pool(f"{model} by {rule.name}" if rule.name else model, choices), rule.strategy or self._strategy, rule.name
+        )

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
+from typing import Generic
 
 from seekway.core.sections.routing import RouteSettings, StrategyName, check_routes
-from seekway.pipeline.directory import Member, Route
+from seekway.pipeline.directory import Route
 from seekway.pipeline.exchange import Exchange
+from seekway.pipeline.routing.pool import E, EndpointView
 from seekway.pipeline.routing.selection import Selection
 from seekway.pipeline.routing.strategy import Strategy
 
@@ -17,8 +19,8 @@ _ANY = "*"
 
 
 @dataclass(slots=True, eq=False)
-class Rule:
-    """One rule at its place in the order. Empty conditions hold always; ``members`` are the backends it allows, None for all.
+class Rule(Generic[E]):
+    """One rule at its place in the order. Empty conditions hold always; ``allowed`` are the backends it leaves, None for all.
 
     ``selections`` are what it leaves of each model's routes, with those routes; None where it leaves none.
     """
@@ -34,13 +36,13 @@ class Rule:
     share: float = 1.0
     strategy: Strategy | None = None
     to_model: str | None = None
-    members: frozenset[str] | None = None
-    selections: dict[str, tuple[tuple[Route, ...], Selection | None]] = field(
-        default_factory=dict[str, tuple[tuple[Route, ...], Selection | None]]
+    allowed: frozenset[str] | None = None
+    selections: dict[str, tuple[tuple[Route, ...], Selection[E] | None]] = field(
+        default_factory=dict[str, tuple[tuple[Route, ...], Selection[E] | None]]
     )
 
 
-class Rules:
+class Rules(Generic[E]):
     """Each rule lies under the values of its first condition (alias, model, tenant, tag, header); those with none of these are asked for every request.
 
     ``region`` is that of requests that name none. ``rnd`` draws for rules with a percentage.
@@ -50,30 +52,30 @@ class Rules:
     def __init__(
         self,
         routes: Sequence[RouteSettings],
-        members: Sequence[Member],
+        endpoints: Sequence[EndpointView],
         strategies: Mapping[StrategyName, Strategy],
         region: str,
         rnd: Random,
     ) -> None:
-        check_routes(routes, members)
+        check_routes(routes, endpoints)
         self._region = region
         self._random = rnd.random
-        self._by_alias: dict[str, list[Rule]] = {}
-        self._by_name: dict[str, list[Rule]] = {}
-        self._by_tenant: dict[str, list[Rule]] = {}
-        self._by_tag: dict[str, list[Rule]] = {}
-        self._by_header: dict[bytes, list[Rule]] = {}
-        self._always: list[Rule] = []
+        self._by_alias: dict[str, list[Rule[E]]] = {}
+        self._by_name: dict[str, list[Rule[E]]] = {}
+        self._by_tenant: dict[str, list[Rule[E]]] = {}
+        self._by_tag: dict[str, list[Rule[E]]] = {}
+        self._by_header: dict[bytes, list[Rule[E]]] = {}
+        self._always: list[Rule[E]] = []
         for order, route in enumerate(routes):
-            self._place(_compiled(order, route, members, strategies))
+            self._place(_compiled(order, route, endpoints, strategies))
         self._none = not routes
 
-    def match(self, asked: str, model: str, exchange: Exchange) -> Rule | None:
+    def match(self, asked: str, model: str, exchange: Exchange) -> Rule[E] | None:
         """The first rule that fits a request for ``asked``, which means ``model``; None where none does."""
         if self._none:
             return None
         caller = exchange.caller
-        found: list[Rule] | None = self._always or None
+        found: list[Rule[E]] | None = self._always or None
         if (more := self._by_alias.get(asked)) is not None:
             found = more if found is None else found + more
         if (more := self._by_name.get(model)) is not None:
@@ -91,10 +93,10 @@ class Rules:
             return None
         return self._first(found, asked, model, exchange)
 
-    def _first(self, found: list[Rule], asked: str, model: str, exchange: Exchange) -> Rule | None:
+    def _first(self, found: list[Rule[E]], asked: str, model: str, exchange: Exchange) -> Rule[E] | None:
         if len(found) > 1:
             found = sorted(found, key=_order)
-        last: Rule | None = None
+        last: Rule[E] | None = None
         for rule in found:
             # A rule may lie under two of the request's values; its percentage is drawn once.
             if rule is not last and self._fits(rule, asked, model, exchange):
@@ -102,7 +104,7 @@ class Rules:
             last = rule
         return None
 
-    def _fits(self, rule: Rule, asked: str, model: str, exchange: Exchange) -> bool:
+    def _fits(self, rule: Rule[E], asked: str, model: str, exchange: Exchange) -> bool:
         caller = exchange.caller
         if rule.aliases and asked not in rule.aliases:
             return False
@@ -120,7 +122,7 @@ class Rules:
             return False
         return rule.share >= 1.0 or self._random() < rule.share
 
-    def _place(self, rule: Rule) -> None:
+    def _place(self, rule: Rule[E]) -> None:
         for values, index in (
             (rule.aliases, self._by_alias),
             (rule.names, self._by_name),
@@ -138,16 +140,16 @@ class Rules:
 
 
 def _compiled(
-    order: int, route: RouteSettings, members: Sequence[Member], strategies: Mapping[StrategyName, Strategy]
-) -> Rule:
+    order: int, route: RouteSettings, endpoints: Sequence[EndpointView], strategies: Mapping[StrategyName, Strategy]
+) -> Rule[E]:
     allowed: frozenset[str] | None = None
     if route.to_backends or route.to_tags or route.to_regions:
         allowed = frozenset(
-            member.name
-            for member in members
-            if (not route.to_backends or member.name in route.to_backends)
-            and (not route.to_tags or not set(member.tags).isdisjoint(route.to_tags))
-            and (not route.to_regions or member.region in route.to_regions)
+            endpoint.name
+            for endpoint in endpoints
+            if (not route.to_backends or endpoint.name in route.to_backends)
+            and (not route.to_tags or not set(endpoint.tags).isdisjoint(route.to_tags))
+            and (not route.to_regions or endpoint.region in route.to_regions)
         )
     return Rule(
         order=order,
@@ -161,16 +163,16 @@ def _compiled(
         share=route.percent / 100.0,
         strategy=None if route.strategy is None else strategies[route.strategy],
         to_model=route.to_model,
-        members=allowed,
+        allowed=allowed,
     )
 
 
-def _joined(found: list[Rule] | None, more: Iterable[list[Rule] | None]) -> list[Rule] | None:
+def _joined(found: list[Rule[E]] | None, more: Iterable[list[Rule[E]] | None]) -> list[Rule[E]] | None:
     for rules in more:
         if rules is not None:
             found = rules if found is None else found + rules
     return found
 
 
-def _order(rule: Rule) -> int:
+def _order(rule: Rule[E]) -> int:
     return rule.order

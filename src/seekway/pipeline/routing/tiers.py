@@ -8,7 +8,7 @@ from seekway.core.types import GenerateRequest
 from seekway.pipeline.exchange import Exchange
 from seekway.pipeline.routing.cheapest import first_not_full
 from seekway.pipeline.routing.least_outstanding import LeastOutstanding
-from seekway.pipeline.routing.pool import Choice, Pool
+from seekway.pipeline.routing.pool import Choice, E, Pool
 
 
 class Tiers:
@@ -19,6 +19,6 @@ class Tiers:
         self._full_at = full_at
 
     def pick(
-        self, pool: Pool, request: GenerateRequest, exchange: Exchange, now: float, tried: Collection[str], /
-    ) -> Choice | None:
+        self, pool: Pool[E], request: GenerateRequest, exchange: Exchange, now: float, tried: Collection[str], /
+    ) -> Choice[E] | None:
         return first_not_full(pool, pool.tiers, self._least, self._full_at, now, tried)

@@ -8,7 +8,7 @@ from random import Random
 
 from seekway.core.types import GenerateRequest
 from seekway.pipeline.exchange import Exchange
-from seekway.pipeline.routing.pool import Choice, Pool
+from seekway.pipeline.routing.pool import Choice, E, Pool
 
 _DRAWS = 8
 _MANY = 64
@@ -26,8 +26,8 @@ class Weighted:
         self._random = rnd.random
 
     def pick(
-        self, pool: Pool, request: GenerateRequest, exchange: Exchange, now: float, tried: Collection[str], /
-    ) -> Choice | None:
+        self, pool: Pool[E], request: GenerateRequest, exchange: Exchange, now: float, tried: Collection[str], /
+    ) -> Choice[E] | None:
         draw, choices, last = self._random, pool.choices, pool.size - 1
         if last:
             cumulative, total = pool.cumulative, pool.total_weight
@@ -40,7 +40,7 @@ class Weighted:
                         return choice
         return self._of_all(pool, now, tried)
 
-    def _of_all(self, pool: Pool, now: float, tried: Collection[str]) -> Choice | None:
+    def _of_all(self, pool: Pool[E], now: float, tried: Collection[str]) -> Choice[E] | None:
         fit = [
             choice
             for choice in pool.choices
