@@ -202,8 +202,6 @@ def _check(settings: Settings) -> None:
         for name in names:
             if names.count(name) > 1:
                 raise ConfigError(f"{group}: {name} stands twice.", param=group)
-    own = (OwnPlace(OWN_BACKEND, settings.routing.region),) if settings.model_service.enabled else ()
-    check_routes(settings.routes, (*own, *settings.backends))
     for backend in settings.backends:
         if backend.name == OWN_BACKEND:
             raise ConfigError(
@@ -213,3 +211,5 @@ def _check(settings: Settings) -> None:
             raise ConfigError(
                 f"backends: {backend.name}: base_url must begin with http:// or https://.", param="base_url"
             )
+    own = (OwnPlace(OWN_BACKEND, settings.routing.region),) if settings.model_service.enabled else ()
+    check_routes(settings.routes, (*own, *settings.backends))

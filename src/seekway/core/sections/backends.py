@@ -36,6 +36,7 @@ class BackendSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         float,
         Meta(
             gt=0,
+            le=1e6,
             description="Share of the requests beside others that serve the same model, and of what it may hold at once.",
         ),
     ] = 1.0
@@ -51,6 +52,8 @@ class BackendSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cost: Annotated[
         float,
         Meta(
-            ge=0, description="Price relative to the others, for the strategy `cheapest`; our own model service is 1."
+            ge=0,
+            le=1e9,
+            description="Price relative to the others, for the strategy `cheapest`; our own model service is 1.",
         ),
     ] = 1.0

@@ -39,6 +39,7 @@ class RoutingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         float,
         Meta(
             gt=1,
+            le=100,
             description="`prefix_affinity`: how far above the average load a backend may go before a prefix goes to another.",
         ),
     ] = 1.25
