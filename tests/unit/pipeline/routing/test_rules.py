@@ -37,37 +37,38 @@ def taken(
     return None if found is None else found.name
 
 
-@pytest.mark.parametrize(
-    ("condition", "fits", "not_fits"),
-    [
-        ({"when_model": ("m", "n")}, ("m", "m", {}), ("x", "x", {})),
-        ({"when_model": ("deepseek-chat",)}, ("deepseek-chat", "own", {}), ("own", "own", {})),
-        ({"when_model": ("own",)}, ("deepseek-chat", "own", {}), ("deepseek-chat", "other", {})),
-        ({"when_alias": ("gpt",)}, ("gpt", "own", {}), ("own", "own", {})),
-        ({"when_tenant": ("a", "b")}, ("m", "m", {"tenant": "b"}), ("m", "m", {})),
-        ({"when_tag": ("beta",)}, ("m", "m", {"tags": ("x", "beta")}), ("m", "m", {"tags": ("x",)})),
-        (
-            {"when_header": {"X-Seekway-Test": "1"}},
-            ("m", "m", {"x_seekway_test": "1"}),
-            ("m", "m", {"x_seekway_test": "2"}),
-        ),
-        ({"when_header": {"x-any": "*"}}, ("m", "m", {"x_any": "anything"}), ("m", "m", {"x_other": "anything"})),
-        ({"when_region": ("eu",)}, ("m", "m", {"x_seekway_region": "eu"}), ("m", "m", {})),
-        (
-            {"when_tenant": ("a",), "when_model": ("m",), "when_tag": ("t",), "when_header": {"x-h": "1"}},
-            ("m", "m", {"tenant": "a", "tags": ("t",), "x_h": "1"}),
-            ("m", "m", {"tenant": "a", "tags": ("t",)}),
-        ),
-        ({"when_tenant": ("a",), "when_model": ("m",)}, ("m", "m", {"tenant": "a"}), ("m", "m", {"tenant": "b"})),
-        ({"when_alias": ("m",), "when_tag": ("t",)}, ("m", "m", {"tags": ("t",)}), ("m", "m", {})),
-    ],
-)
-def test_all_conditions_must_hold(
-    condition: dict[str, object], fits: tuple[str, str, dict[str, str]], not_fits: tuple[str, str, dict[str, str]]
-) -> None:
+Asked = tuple[str, str, Exchange]
+"""The name asked for, the model it means, the rest of the request."""
+
+CONDITIONS: list[tuple[dict[str, object], Asked, Asked]] = [
+    ({"when_model": ("m", "n")}, ("m", "m", exchange()), ("x", "x", exchange())),
+    ({"when_model": ("deepseek-chat",)}, ("deepseek-chat", "own", exchange()), ("own", "own", exchange())),
+    ({"when_model": ("own",)}, ("deepseek-chat", "own", exchange()), ("deepseek-chat", "other", exchange())),
+    ({"when_alias": ("gpt",)}, ("gpt", "own", exchange()), ("own", "own", exchange())),
+    ({"when_tenant": ("a", "b")}, ("m", "m", exchange("b")), ("m", "m", exchange())),
+    ({"when_tag": ("beta",)}, ("m", "m", exchange(tags=("x", "beta"))), ("m", "m", exchange(tags=("x",)))),
+    (
+        {"when_header": {"X-Seekway-Test": "1"}},
+        ("m", "m", exchange(x_seekway_test="1")),
+        ("m", "m", exchange(x_seekway_test="2")),
+    ),
+    ({"when_header": {"x-any": "*"}}, ("m", "m", exchange(x_any="anything")), ("m", "m", exchange(x_other="anything"))),
+    ({"when_region": ("eu",)}, ("m", "m", exchange(x_seekway_region="eu")), ("m", "m", exchange())),
+    (
+        {"when_tenant": ("a",), "when_model": ("m",), "when_tag": ("t",), "when_header": {"x-h": "1"}},
+        ("m", "m", exchange("a", ("t",), x_h="1")),
+        ("m", "m", exchange("a", ("t",))),
+    ),
+    ({"when_tenant": ("a",), "when_model": ("m",)}, ("m", "m", exchange("a")), ("m", "m", exchange("b"))),
+    ({"when_alias": ("m",), "when_tag": ("t",)}, ("m", "m", exchange(tags=("t",))), ("m", "m", exchange())),
+]
+
+
+@pytest.mark.parametrize(("condition", "fits", "not_fits"), CONDITIONS)
+def test_all_conditions_must_hold(condition: dict[str, object], fits: Asked, not_fits: Asked) -> None:
     compiled = rules(rule("one", **condition))
-    assert taken(compiled, fits[0], fits[1], exchange(**fits[2])) == "one"
-    assert taken(compiled, not_fits[0], not_fits[1], exchange(**not_fits[2])) is None
+    assert taken(compiled, *fits) == "one"
+    assert taken(compiled, *not_fits) is None
 
 
 def test_a_rule_without_conditions_takes_everything() -> None:
