@@ -104,7 +104,7 @@ class _Known:
         self.member = member
         self.pace = pace
         self.models: tuple[ModelInfo, ...] = ()
-        self.by_name: Mapping[str, ModelInfo] = {}
+        self.routes: Mapping[str, Route] = {}
         self.asked_at: float | None = None
         self.problem = "has not been asked yet"
         self.lock = asyncio.Lock()
@@ -283,15 +283,15 @@ class BackendDirectory:
         index.served = None
         if not was_away and list(map(_without_figures, before)) == list(map(_without_figures, models)):
             return
-        old, known.by_name = known.by_name, _by_name(models)
-        for name in old.keys() - known.by_name.keys():
+        old, known.routes = known.routes, _routes(known.member, models)
+        for name in old.keys() - known.routes.keys():
             servers = index.servers[name]
             servers.remove(known)
             if not servers:
                 del index.servers[name]
-        for name in known.by_name.keys() - old.keys():
+        for name in known.routes.keys() - old.keys():
             insort(index.servers.setdefault(name, []), known)
-        self._forget((*old, *known.by_name))
+        self._forget((*old, *known.routes))
 
     def _lost(self, known: _Known, problem: str) -> None:
         was_away, known.problem = known.away, problem
@@ -299,7 +299,7 @@ class BackendDirectory:
             self._on_heard(known.member, True)
         self._index.served = None
         if not was_away:
-            self._forget(known.by_name)
+            self._forget(known.routes)
 
     def _forget(self, names: Iterable[str]) -> None:
         self._index.first.clear()
@@ -319,23 +319,26 @@ class BackendDirectory:
 
 def _serving(name: str, servers: Sequence[_Known]) -> Serving:
     ready: list[Route] = []
-    away: list[Route] = []
+    ready_but_away: list[Route] = []
     unready: list[Route] = []
-    for known in sorted(servers, key=lambda known: known.away):
-        model = known.by_name[name]
-        kind = unready if model.state != "ready" else away if known.away else ready
-        kind.append(Route(known.member, model, name))
-    routes = tuple(ready or away)
-    return Serving(routes, (routes or unready)[0])
+    unready_and_away: list[Route] = []
+    for known in servers:
+        route = known.routes[name]
+        if route.model.state == "ready":
+            (ready_but_away if known.away else ready).append(route)
+        else:
+            (unready_and_away if known.away else unready).append(route)
+    routes = tuple(ready or ready_but_away)
+    return Serving(routes, (routes or unready or unready_and_away)[0])
 
 
-def _by_name(models: Sequence[ModelInfo]) -> dict[str, ModelInfo]:
+def _routes(member: Member, models: Sequence[ModelInfo]) -> dict[str, Route]:
     """What a member means by each name: the first that is ready, else the first."""
-    found: dict[str, ModelInfo] = {}
+    found: dict[str, Route] = {}
     for model in models:
         for name in (model.id, f"{model.id}@{model.version}"):
-            if name not in found or (model.state == "ready" and found[name].state != "ready"):
-                found[name] = model
+            if name not in found or (model.state == "ready" and found[name].model.state != "ready"):
+                found[name] = Route(member, model, name)
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Generic
@@ -43,7 +43,7 @@ class Rule(Generic[E]):
 
 
 class Rules(Generic[E]):
-    """Each rule lies under the values of its first condition (alias, model, tenant, tag, header); those with none of these are asked for every request.
+    """Each rule lies under the values of its first condition (alias, model, tenant, tag, header); those with none of these are tried for every request.
 
     ``region`` is that of requests that name none. ``rnd`` draws for rules with a percentage.
     Raises ``ConfigError`` as :func:`seekway.core.sections.routing.check_routes`.
@@ -60,7 +60,6 @@ class Rules(Generic[E]):
         check_routes(routes, endpoints)
         self._region = region
         self._random = rnd.random
-        self._by_alias: dict[str, list[Rule[E]]] = {}
         self._by_name: dict[str, list[Rule[E]]] = {}
         self._by_tenant: dict[str, list[Rule[E]]] = {}
         self._by_tag: dict[str, list[Rule[E]]] = {}
@@ -68,30 +67,35 @@ class Rules(Generic[E]):
         self._always: list[Rule[E]] = []
         for order, route in enumerate(routes):
             self._place(_compiled(order, route, endpoints, strategies))
-        self._none = not routes
+        self._by_names_only = not (self._by_tag or self._by_header or self._always)
 
     def match(self, asked: str, model: str, exchange: Exchange) -> Rule[E] | None:
         """The first rule that fits a request for ``asked``, which means ``model``; None where none does."""
-        if self._none:
+        names = self._by_name
+        if (
+            self._by_names_only
+            and model not in names
+            and asked not in names
+            and exchange.caller.tenant not in self._by_tenant
+        ):
             return None
-        caller = exchange.caller
-        found: list[Rule[E]] | None = self._always or None
-        if (more := self._by_alias.get(asked)) is not None:
-            found = more if found is None else found + more
-        if (more := self._by_name.get(model)) is not None:
-            found = more if found is None else found + more
-        if asked != model and (more := self._by_name.get(asked)) is not None:
-            found = more if found is None else found + more
-        if (more := self._by_tenant.get(caller.tenant)) is not None:
-            found = more if found is None else found + more
-        if self._by_tag and caller.tags:
-            found = _joined(found, (self._by_tag.get(tag) for tag in caller.tags))
-        if self._by_header:
-            get = exchange.headers.get
-            found = _joined(found, (rules for name, rules in self._by_header.items() if get(name) is not None))
-        if found is None:
-            return None
-        return self._first(found, asked, model, exchange)
+        found = self._found(asked, model, exchange)
+        return self._first(found, asked, model, exchange) if found else None
+
+    def _found(self, asked: str, model: str, exchange: Exchange) -> list[Rule[E]]:
+        """The rules under any of the request's values, with those that lie under none."""
+        found = self._always
+        for index, value in ((self._by_name, asked), (self._by_name, model), (self._by_tenant, exchange.caller.tenant)):
+            if value in index:
+                found = found + index[value]
+        if self._by_tag:
+            for tag in exchange.caller.tags:
+                if tag in self._by_tag:
+                    found = found + self._by_tag[tag]
+        for name, rules in self._by_header.items():
+            if exchange.headers.get(name) is not None:
+                found = found + rules
+        return found
 
     def _first(self, found: list[Rule[E]], asked: str, model: str, exchange: Exchange) -> Rule[E] | None:
         if len(found) > 1:
@@ -124,7 +128,7 @@ class Rules(Generic[E]):
 
     def _place(self, rule: Rule[E]) -> None:
         for values, index in (
-            (rule.aliases, self._by_alias),
+            (rule.aliases, self._by_name),
             (rule.names, self._by_name),
             (rule.tenants, self._by_tenant),
             (rule.tags, self._by_tag),
@@ -165,13 +169,6 @@ def _compiled(
         to_model=route.to_model,
         allowed=allowed,
     )
-
-
-def _joined(found: list[Rule[E]] | None, more: Iterable[list[Rule[E]] | None]) -> list[Rule[E]] | None:
-    for rules in more:
-        if rules is not None:
-            found = rules if found is None else found + rules
-    return found
 
 
 def _order(rule: Rule[E]) -> int:
