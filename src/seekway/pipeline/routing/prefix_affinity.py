@@ -79,11 +79,13 @@ class PrefixAffinity:
         return None
 
     def _ring(self, pool: Pool[E]) -> HashRing:
-        """The ring that the model had before, while it holds all who are in the pool and not too many who are not: who comes back finds its place."""
+        """The ring the pool's name had before, with whoever is new; those who left keep their places for when they come back, up to as many as are here."""
         ring = self._rings.get(pool.name)
-        if ring is None or not ring.names.issuperset(pool.by_name) or len(ring.names) > 2 * pool.size:
-            ring = HashRing({choice.endpoint.name: choice.weight for choice in pool.choices})
-            self._rings[pool.name] = ring
+        weights = {choice.endpoint.name: choice.weight for choice in pool.choices}
+        if ring is None or ring.heaviest < max(weights.values()) or len(ring.names) > 2 * pool.size:
+            ring = self._rings[pool.name] = HashRing(weights)
+        else:
+            ring.add(weights)
         return ring
 
 
