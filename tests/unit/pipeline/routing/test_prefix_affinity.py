@@ -150,6 +150,17 @@ def test_a_backend_that_comes_back_gets_its_own_again() -> None:
     assert [chosen(strategy, pool_of(endpoints), app).name for app in apps] == before
 
 
+def test_who_joins_takes_only_its_share() -> None:
+    endpoints = fake_endpoints(*members(11))
+    strategy = affinity(remembered=1)
+    apps = [chat(f"You are application {at}.") for at in range(1000)]
+    few = pool_of({name: endpoint for name, endpoint in endpoints.items() if name != "b3"})
+    before = [chosen(strategy, few, app).name for app in apps]
+    after = [chosen(strategy, pool_of(endpoints), app).name for app in apps]
+    assert {new for old, new in zip(before, after, strict=True) if old != new} == {"b3"}
+    assert after == [chosen(affinity(remembered=1), pool_of(endpoints), app).name for app in apps]
+
+
 def test_a_prefix_whose_home_is_away_goes_to_one_neighbour() -> None:
     endpoints = fake_endpoints(*members(10))
     strategy, pool = affinity(), pool_of(endpoints)
