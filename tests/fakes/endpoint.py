@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from random import Random
-
 from seekway.core.types import ModelInfo
 from seekway.pipeline.directory import Member, Route
 from seekway.pipeline.routing.latency import PeakEwma
-from seekway.pipeline.routing.least_outstanding import LeastOutstanding
 from seekway.pipeline.routing.pool import Choice, Pool
 from tests.fakes.backend import FakeBackend, model_info
 
@@ -61,5 +58,4 @@ def pool_of(endpoints: dict[str, FakeEndpoint], model: ModelInfo | None = None) 
             Choice(endpoint, Route(endpoint.member, info, info.id), endpoint.member.weight)
             for endpoint in endpoints.values()
         ],
-        LeastOutstanding(Random(0)),
     )

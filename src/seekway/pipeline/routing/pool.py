@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 from zlib import crc32
 
-from seekway.core.types import Capability, GenerateRequest
+from seekway.core.types import Capability
 from seekway.pipeline.directory import Route
-from seekway.pipeline.exchange import Exchange
 from seekway.pipeline.routing.hash_ring import HashRing
-
-if TYPE_CHECKING:
-    from seekway.pipeline.routing.strategy import Strategy
 
 SAMPLES = 4
 """Backends looked at for one choice; a pool that is no larger is looked at whole."""
@@ -97,15 +93,10 @@ class Group(Generic[E]):
 
 
 class Pool(Generic[E]):
-    """The choices for one model under one rule, in the members' order; never empty.
+    """The choices for one model under one rule, in the members' order; never empty."""
 
-    ``name`` tells it from every other pool there is at the time. ``rule`` is the name of the rule that made it, empty for none.
-    """
-
-    def __init__(self, name: str, choices: Sequence[Choice[E]], strategy: Strategy, rule: str = "") -> None:
+    def __init__(self, name: str, choices: Sequence[Choice[E]]) -> None:
         self.name = name
-        self.strategy = strategy
-        self.rule = rule
         self.choices = tuple(choices)
         self.size = len(self.choices)
         self.cumulative = tuple(accumulate(choice.weight for choice in self.choices))
@@ -125,14 +116,7 @@ class Pool(Generic[E]):
 
     @property
     def first(self) -> Route:
-        """What the stages read of the model before a backend is chosen."""
         return self.choices[0].route
-
-    def pick(
-        self, request: GenerateRequest, exchange: Exchange, now: float, tried: Collection[str] = ()
-    ) -> Choice[E] | None:
-        """See :meth:`seekway.pipeline.routing.strategy.Strategy.pick`."""
-        return self.strategy.pick(self, request, exchange, now, tried)
 
     @property
     def tiers(self) -> Ladder[E]:
@@ -163,7 +147,7 @@ class Pool(Generic[E]):
             fit = [choice for choice in self.choices if capability in choice.route.model.capabilities]
             if not fit:
                 self.first.require(capability)
-            found = self._able[capability] = Pool(f"{self.name} {capability}", fit, self.strategy, self.rule)
+            found = self._able[capability] = Pool(f"{self.name} {capability}", fit)
         return found
 
 

@@ -10,7 +10,8 @@ from typing import Generic
 from seekway.core.sections.routing import RouteSettings, StrategyName, check_routes
 from seekway.pipeline.directory import Route
 from seekway.pipeline.exchange import Exchange
-from seekway.pipeline.routing.pool import E, EndpointView, Pool
+from seekway.pipeline.routing.pool import E, EndpointView
+from seekway.pipeline.routing.selection import Selection
 from seekway.pipeline.routing.strategy import Strategy
 
 REGION_HEADER = b"x-seekway-region"
@@ -21,7 +22,7 @@ _ANY = "*"
 class Rule(Generic[E]):
     """One rule at its place in the order. Empty conditions hold always; ``allowed`` are the backends it leaves, None for all.
 
-    ``pools`` are what it leaves of each model's routes, with those routes; None where it leaves none.
+    ``selections`` are what it leaves of each model's routes, with those routes; None where it leaves none.
     """
 
     order: int
@@ -36,8 +37,8 @@ class Rule(Generic[E]):
     strategy: Strategy | None = None
     to_model: str | None = None
     allowed: frozenset[str] | None = None
-    pools: dict[str, tuple[tuple[Route, ...], Pool[E] | None]] = field(
-        default_factory=dict[str, tuple[tuple[Route, ...], Pool[E] | None]]
+    selections: dict[str, tuple[tuple[Route, ...], Selection[E] | None]] = field(
+        default_factory=dict[str, tuple[tuple[Route, ...], Selection[E] | None]]
     )
 
 

@@ -15,8 +15,8 @@ from seekway.pipeline.caller import Caller
 from seekway.pipeline.directory import BackendDirectory, Member, Pace
 from seekway.pipeline.exchange import Exchange
 from seekway.pipeline.names import ModelNames
-from seekway.pipeline.routing.pool import Pool
 from seekway.pipeline.routing.router import Router
+from seekway.pipeline.routing.selection import Selection
 from tests.fakes.backend import FakeBackend, model_info
 from tests.fakes.endpoint import FakeEndpoint, fake_endpoints
 
@@ -53,8 +53,8 @@ def exchange(tenant: str = "") -> Exchange:
     return Exchange(RequestRecord("r"), Caller("key", tenant))
 
 
-def names(pool: Pool[FakeEndpoint] | None) -> list[str]:
-    return [] if pool is None else [choice.endpoint.name for choice in pool.choices]
+def names(selection: Selection[FakeEndpoint] | None) -> list[str]:
+    return [] if selection is None else [choice.endpoint.name for choice in selection.pool.choices]
 
 
 async def test_everybody_who_serves_the_model_is_in_the_pool_in_order() -> None:
@@ -64,7 +64,7 @@ async def test_everybody_who_serves_the_model_is_in_the_pool_in_order() -> None:
     assert names(house.router.select("m@1", exchange())) == ["small", "big", "cloud"]
 
 
-async def test_a_pool_is_made_once_and_again_only_after_a_change() -> None:
+async def test_a_selection_is_made_once_and_again_only_after_a_change() -> None:
     house = await House().up()
     first = house.router.select("m", exchange())
     await house.directory.refresh()
@@ -80,9 +80,9 @@ async def test_a_pool_is_made_once_and_again_only_after_a_change() -> None:
 
 async def test_a_pick_is_one_of_the_pool_with_its_route() -> None:
     house = await House().up()
-    pool = house.router.select("m@1", exchange())
-    assert pool is not None
-    choice = pool.pick(GenerateRequest("r", "m@1"), exchange(), 1.0, ("small", "cloud"))
+    selection = house.router.select("m@1", exchange())
+    assert selection is not None
+    choice = selection.pick(GenerateRequest("r", "m@1"), exchange(), 1.0, ("small", "cloud"))
     assert choice is not None
     assert (choice.endpoint.name, choice.route.member.name, choice.route.name) == ("big", "big", "m@1")
 
@@ -101,9 +101,9 @@ async def test_a_rule_sends_to_some_backends_or_another_model(
     route: RouteSettings, asked: str, expected: list[str]
 ) -> None:
     house = await House(route).up()
-    pool = house.router.select(asked, exchange())
-    assert pool is not None
-    assert (names(pool), pool.rule) == (expected, "r")
+    selection = house.router.select(asked, exchange())
+    assert selection is not None
+    assert (names(selection), selection.rule) == (expected, "r")
 
 
 async def test_one_tenants_deepseek_chat_goes_to_the_own_server() -> None:
@@ -118,7 +118,7 @@ async def test_a_rule_has_its_strategy_and_the_others_have_the_settings() -> Non
     settings = RoutingSettings(strategy="tiers")
     house = await House(RouteSettings("r", when_tenant=("a",), strategy="weighted"), settings=settings).up()
     chosen = [house.router.select("m", exchange(tenant)) for tenant in ("a", "b")]
-    assert [type(pool.strategy).__name__ for pool in chosen if pool] == ["Weighted", "Tiers"]
+    assert [type(selection.strategy).__name__ for selection in chosen if selection] == ["Weighted", "Tiers"]
 
 
 async def test_a_rule_that_leaves_nobody_says_so_by_name() -> None:
@@ -169,9 +169,9 @@ async def test_only_those_that_can_are_asked() -> None:
     directory = BackendDirectory(members, local_pace=EAGER)
     names_ = ModelNames(directory, {}, None)
     router = Router[FakeEndpoint](directory, names_, fake_endpoints(*members), RoutingSettings(), (), Random(1))
-    pool = await router.wait("m", exchange())
-    assert pool.able("chat") is pool
-    assert names(pool.able("fim")) == ["both"]
-    assert pool.able("fim") is pool.able("fim")
+    selection = await router.wait("m", exchange())
+    assert selection.able("chat") is selection
+    assert names(selection.able("fim")) == ["both"]
+    assert selection.able("fim").pool is selection.able("fim").pool
     with pytest.raises(InvalidRequest, match="cannot do rerank"):
-        pool.able("rerank")
+        selection.able("rerank")
