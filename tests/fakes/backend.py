@@ -131,6 +131,10 @@ class FakeBackend:
         scores.sort(key=lambda found: (-found.score, found.index))
         return RerankResult(tuple(scores[: request.top_n]), prompt_tokens=len(request.documents))
 
+    def offer(self, *models: ModelInfo) -> None:
+        """Serve these from now on."""
+        self._models = models
+
     async def models(self) -> tuple[ModelInfo, ...]:
         if self.error is not None:
             raise self.error

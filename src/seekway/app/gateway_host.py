@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import msgspec
@@ -12,7 +12,7 @@ from structlog.typing import FilteringBoundLogger
 
 from seekway.app.config_lines import located
 from seekway.core.errors import ConfigError
-from seekway.core.sections.backends import BackendSettings
+from seekway.core.sections.backends import OWN_BACKEND, BackendSettings
 from seekway.core.sections.gateway import GatewaySettings
 from seekway.core.settings import Settings, load_settings, read_secret
 from seekway.gateway.authentication import Authenticator, key_digests
@@ -50,7 +50,7 @@ class GatewayHost:
         if model_service is not None:
             limit = settings.model_service.max_message_bytes
             backend = ModelServiceBackend(model_service, max_message_bytes=limit)
-            self._own = Member("model-service", backend)
+            self._own = Member(OWN_BACKEND, backend, region=settings.routing.region)
         self.metrics = Metrics(CollectorRegistry())
         self.drain = Drain()
         ledger = RequestLedger(self.drain, self.metrics, AccessLog(settings.log))
@@ -90,10 +90,13 @@ class GatewayHost:
         """The parts for ``settings``; nothing is taken over before all of them are made."""
         upstreams = {backend.name: self._upstream(backend) for backend in settings.backends}
         # In the order in which they are preferred: our own models, then the others as they stand in the settings.
-        members = [*([] if self._own is None else [self._own]), *(upstream.member for upstream in upstreams.values())]
+        own = [] if self._own is None else [self._own]
+        if own and own[0].region != settings.routing.region:
+            own = [replace(own[0], region=settings.routing.region)]
+        members = [*own, *(upstream.member for upstream in upstreams.values())]
         pipeline = build_pipeline(settings, members, self._parts)
         authenticator = Authenticator(read_keys(settings.gateway))
-        self._upstreams = upstreams
+        self._upstreams, self._own = upstreams, next(iter(own), None)
         return CallServices(settings.gateway, pipeline, authenticator, self.drain, self._log)
 
     def _upstream(self, settings: BackendSettings) -> _Upstream:
@@ -105,7 +108,17 @@ class GatewayHost:
         known = self._upstreams.get(settings.name)
         if known is not None and (known.settings, known.key) == (settings, key):
             return known
-        return _Upstream(settings, key, Member(settings.name, UpstreamBackend(settings, key), settings.kind))
+        member = Member(
+            settings.name,
+            UpstreamBackend(settings, key),
+            settings.kind,
+            weight=settings.weight,
+            tier=settings.tier,
+            region=settings.region,
+            tags=settings.tags,
+            cost=settings.cost,
+        )
+        return _Upstream(settings, key, member)
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,10 @@ import msgspec
 from msgspec import Meta
 
 from seekway.core.errors import ConfigError
-from seekway.core.sections.backends import BackendSettings
+from seekway.core.sections.backends import OWN_BACKEND, BackendSettings
 from seekway.core.sections.gateway import GatewaySettings
 from seekway.core.sections.log import LogSettings
+from seekway.core.sections.routing import OwnPlace, RouteSettings, RoutingSettings, check_routes
 from seekway.core.sections.serving import CatalogSettings, EngineSettings, ModelServiceSettings, ModelSettings
 
 _PREFIX = "SEEKWAY_"
@@ -51,6 +52,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         tuple[ModelSettings, ...], Meta(description="Local models; empty: the demo model and the embedding model.")
     ] = ()
     backends: Annotated[tuple[BackendSettings, ...], Meta(description="Other OpenAI-compatible servers.")] = ()
+    routing: Annotated[RoutingSettings, Meta(description="How one of several backends is chosen.")] = RoutingSettings()
+    routes: Annotated[
+        tuple[RouteSettings, ...],
+        Meta(description="Rules that send some requests elsewhere; the first that fits is taken."),
+    ] = ()
     aliases: Annotated[
         dict[str, str],
         Meta(description="Other names for models; DeepSeek's names point at the default model unless set."),
@@ -197,7 +203,13 @@ def _check(settings: Settings) -> None:
             if names.count(name) > 1:
                 raise ConfigError(f"{group}: {name} stands twice.", param=group)
     for backend in settings.backends:
+        if backend.name == OWN_BACKEND:
+            raise ConfigError(
+                f"backends: {OWN_BACKEND} is the name of our own model service; choose another.", param="name"
+            )
         if not backend.base_url.startswith(("http://", "https://")):
             raise ConfigError(
                 f"backends: {backend.name}: base_url must begin with http:// or https://.", param="base_url"
             )
+    own = (OwnPlace(OWN_BACKEND, settings.routing.region),) if settings.model_service.enabled else ()
+    check_routes(settings.routes, (*own, *settings.backends))

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from bisect import insort
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -16,7 +17,7 @@ import msgspec
 
 from seekway.core.errors import BackendUnavailable, InvalidRequest, ModelNotFound, SeekwayError
 from seekway.core.ports import Backend, PushBackend
-from seekway.core.types import Capability, ModelInfo
+from seekway.core.types import Capability, EngineStats, ModelInfo
 from seekway.pipeline.pumped import push_port
 
 BackendKind = Literal["local", "openai", "deepseek"]
@@ -27,11 +28,17 @@ class Member:
     """A backend under the name it has in logs and metrics; ``local`` is our own model service.
 
     ``source`` is the backend's pushed side, which the pipeline talks to.
+    The rest is what is said of it in the settings (:mod:`seekway.core.sections.backends`).
     """
 
     name: str
     backend: Backend
     kind: BackendKind = "local"
+    weight: float = 1.0
+    tier: int = 0
+    region: str = ""
+    tags: tuple[str, ...] = ()
+    cost: float = 1.0
     source: PushBackend = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -78,13 +85,26 @@ REMOTE_PACE = Pace(settled_s=30.0, unsettled_s=2.0, fresh_s=15.0, timeout_s=5.0)
 """Another server's list changes seldom and each question is a request of its own, which its operator may count."""
 
 
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """Who serves one name now: ``routes`` are ready, at members that answer or, where none of those has it ready, at those that are away.
+
+    ``best`` is the first of them; where there is none, the first that is loading or failed.
+    """
+
+    routes: tuple[Route, ...]
+    best: Route
+
+
 class _Known:
     """What one member last said of itself; its models stay known while it is away, so that asking for them says 503 and not 404."""
 
-    def __init__(self, member: Member, pace: Pace) -> None:
+    def __init__(self, order: int, member: Member, pace: Pace) -> None:
+        self.order = order
         self.member = member
         self.pace = pace
         self.models: tuple[ModelInfo, ...] = ()
+        self.routes: Mapping[str, Route] = {}
         self.asked_at: float | None = None
         self.problem = "has not been asked yet"
         self.lock = asyncio.Lock()
@@ -100,14 +120,45 @@ class _Known:
     def fresh(self, for_s: float) -> bool:
         return self.asked_at is not None and time.monotonic() - self.asked_at < for_s
 
+    def __lt__(self, other: _Known) -> bool:
+        return self.order < other.order
+
+
+@dataclass(slots=True)
+class _Index:
+    """What requests ask for, worked out when the first asks after a change.
+
+    A member's change forgets only the names it serves; ``servers`` are those who serve a name, in the members' order.
+    """
+
+    servers: dict[str, list[_Known]] = field(default_factory=dict[str, list[_Known]])
+    serving: dict[str, Serving] = field(default_factory=dict[str, Serving])
+    first: dict[tuple[Capability, BackendKind | None], str | None] = field(
+        default_factory=dict[tuple[Capability, BackendKind | None], str | None]
+    )
+    served: tuple[tuple[str, ModelInfo], ...] | None = None
+
 
 class BackendDirectory:
-    """``members`` come first to last where two serve the same name."""
+    """``members`` come first to last where two serve the same name.
+
+    ``on_heard`` is told after every question which member was asked and whether it is away; it must not raise.
+    """
 
     def __init__(
-        self, members: Sequence[Member], *, local_pace: Pace = LOCAL_PACE, remote_pace: Pace = REMOTE_PACE
+        self,
+        members: Sequence[Member],
+        *,
+        local_pace: Pace = LOCAL_PACE,
+        remote_pace: Pace = REMOTE_PACE,
+        on_heard: Callable[[Member, bool], None] | None = None,
     ) -> None:
-        self._known = [_Known(m, local_pace if m.kind == "local" else remote_pace) for m in members]
+        self._on_heard = on_heard
+        self._known = [
+            _Known(order, member, local_pace if member.kind == "local" else remote_pace)
+            for order, member in enumerate(members)
+        ]
+        self._index = _Index()
 
     @property
     def members(self) -> tuple[Member, ...]:
@@ -149,33 +200,47 @@ class BackendDirectory:
 
     def find(self, name: str) -> Route | None:
         """As last heard, without waiting; a ready model goes before one that is not, and a member that answers before one that is away."""
-        best: Route | None = None
-        for known in sorted(self._known, key=lambda k: k.away):
-            for model in known.models:
-                if name not in (model.id, f"{model.id}@{model.version}"):
-                    continue
-                if model.state == "ready":
-                    return Route(known.member, model, name)
-                best = best or Route(known.member, model, name)
-        return best
+        serving = self._index.serving.get(name) or self.serving(name)
+        return None if serving is None else serving.best
+
+    def serving(self, name: str) -> Serving | None:
+        """Everybody who serves ``name`` (``id`` or ``id@version``), as last heard; the same object until something of it changes."""
+        index = self._index
+        if (serving := index.serving.get(name)) is not None:
+            return serving
+        servers = index.servers.get(name)
+        if not servers:
+            return None
+        serving = index.serving[name] = _serving(name, servers)
+        return serving
 
     def first(self, capability: Capability, kind: BackendKind | None = None) -> str | None:
         """The first model with ``capability`` (of a member of ``kind``), ready ones first; None when none is known."""
-        known = [k for k in self._known if kind is None or k.member.kind == kind]
-        models = [m for k in known for m in k.models if capability in m.capabilities]
-        models.sort(key=lambda m: m.state != "ready")
-        return models[0].id if models else None
+        key = capability, kind
+        known = self._index.first
+        if key not in known:
+            able = [
+                model
+                for known_one in self._known
+                if kind is None or known_one.member.kind == kind
+                for model in known_one.models
+                if capability in model.capabilities
+            ]
+            known[key] = min(able, key=lambda model: model.state != "ready").id if able else None
+        return known[key]
 
     def served(self) -> tuple[tuple[str, ModelInfo], ...]:
         """Every model with its backend's name, as last heard; models of a member that is away are marked failed."""
-        return tuple(
-            (
-                known.member.name,
-                msgspec.structs.replace(model, state="failed", detail=known.problem) if known.away else model,
+        if self._index.served is None:
+            self._index.served = tuple(
+                (
+                    known.member.name,
+                    msgspec.structs.replace(model, state="failed", detail=known.problem) if known.away else model,
+                )
+                for known in self._known
+                for model in known.models
             )
-            for known in self._known
-            for model in known.models
-        )
+        return self._index.served
 
     def problems(self) -> dict[str, str]:
         """Members that are away, each with why."""
@@ -198,16 +263,48 @@ class BackendDirectory:
                 if known.fresh(fresh_s):
                     return
                 try:
-                    known.models = await known.member.backend.models()
-                    known.problem = ""
+                    self._heard(known, await known.member.backend.models())
                 finally:
                     known.asked_at = time.monotonic()
         except TimeoutError:
             # A caller in a hurry says nothing about the member.
             if timeout_s >= known.pace.timeout_s:
-                known.problem = f"did not answer within {timeout_s:g} s"
+                self._lost(known, f"did not answer within {timeout_s:g} s")
         except SeekwayError as error:
-            known.problem = error.message
+            self._lost(known, error.message)
+
+    def _heard(self, known: _Known, models: tuple[ModelInfo, ...]) -> None:
+        """Figures come anew with every answer; the routes keep those they were made with until something else changes."""
+        index = self._index
+        before, was_away = known.models, known.away
+        known.models, known.problem = models, ""
+        if self._on_heard is not None:
+            self._on_heard(known.member, False)
+        index.served = None
+        if not was_away and list(map(_without_figures, before)) == list(map(_without_figures, models)):
+            return
+        old, known.routes = known.routes, _routes(known.member, models)
+        for name in old.keys() - known.routes.keys():
+            servers = index.servers[name]
+            servers.remove(known)
+            if not servers:
+                del index.servers[name]
+        for name in known.routes.keys() - old.keys():
+            insort(index.servers.setdefault(name, []), known)
+        self._forget((*old, *known.routes))
+
+    def _lost(self, known: _Known, problem: str) -> None:
+        was_away, known.problem = known.away, problem
+        if self._on_heard is not None:
+            self._on_heard(known.member, True)
+        self._index.served = None
+        if not was_away:
+            self._forget(known.routes)
+
+    def _forget(self, names: Iterable[str]) -> None:
+        self._index.first.clear()
+        for name in names:
+            self._index.serving.pop(name, None)
 
     def _not_found(self, name: str) -> SeekwayError:
         if self._known and all(known.away for known in self._known):
@@ -218,3 +315,35 @@ class BackendDirectory:
         return ModelNotFound(
             f"There is no model {name!r}; ask for one of: {', '.join(names) or 'none is served'}.{away}", param="model"
         )
+
+
+def _serving(name: str, servers: Sequence[_Known]) -> Serving:
+    ready: list[Route] = []
+    ready_but_away: list[Route] = []
+    unready: list[Route] = []
+    unready_and_away: list[Route] = []
+    for known in servers:
+        route = known.routes[name]
+        if route.model.state == "ready":
+            (ready_but_away if known.away else ready).append(route)
+        else:
+            (unready_and_away if known.away else unready).append(route)
+    routes = tuple(ready or ready_but_away)
+    return Serving(routes, (routes or unready or unready_and_away)[0])
+
+
+def _routes(member: Member, models: Sequence[ModelInfo]) -> dict[str, Route]:
+    """What a member means by each name: the first that is ready, else the first."""
+    found: dict[str, Route] = {}
+    for model in models:
+        for name in (model.id, f"{model.id}@{model.version}"):
+            if name not in found or (model.state == "ready" and found[name].model.state != "ready"):
+                found[name] = Route(member, model, name)
+    return found
+
+
+def _without_figures(model: ModelInfo) -> ModelInfo:
+    return msgspec.structs.replace(model, stats=_NO_FIGURES)
+
+
+_NO_FIGURES = EngineStats()

@@ -29,21 +29,24 @@ class ModelNames:
 
     def known(self, name: str) -> Route | None:
         """Where a request for ``name`` goes, when a ready model is known under it; asks nobody."""
+        serving = self._routes.serving(self.resolve(name))
+        return serving.routes[0] if serving is not None and serving.routes else None
+
+    def resolve(self, name: str) -> str:
+        """The model that ``name`` means now, without waiting; ``name`` itself where it means nothing else."""
         name = self._aliases.get(name, name)
-        route = self._routes.find(name)
-        if route is None and name in DEEPSEEK_NAMES and (meant := self.default()) is not None:
-            route = self._routes.find(meant)
-        return route if route is not None and route.model.state == "ready" else None
+        if name not in DEEPSEEK_NAMES or self._routes.serving(name) is not None:
+            return name
+        return self.default() or name
 
     async def route(self, name: str) -> Route:
         """Where a request for ``name`` goes; raises as :meth:`BackendDirectory.route`."""
-        name = self._aliases.get(name, name)
-        if name not in DEEPSEEK_NAMES or self._routes.find(name) is not None:
-            return await self._routes.route(name)
-        if (meant := self.default()) is None:
+        meant = self.resolve(name)
+        if meant in DEEPSEEK_NAMES and self._routes.serving(meant) is None:
+            # None of DeepSeek's names is known and no chat model either: nobody may have answered yet.
             await self._routes.refresh()
-            meant = name if self._routes.find(name) is not None else self.default()
-        return await self._routes.route(meant or name)
+            meant = self.resolve(name)
+        return await self._routes.route(meant)
 
     def thinking(self, name: str) -> bool | None:
         """Whether asking by ``name`` turns thinking on (True) or off (False)."""

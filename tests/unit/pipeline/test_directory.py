@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from seekway.core.errors import BackendUnavailable, InvalidRequest, ModelNotFound, SeekwayError
-from seekway.core.types import ModelInfo
+from seekway.core.types import EngineStats, ModelInfo
 from seekway.pipeline.directory import BackendDirectory, Member, Pace
 from seekway.pipeline.names import ModelNames
 from tests.fakes.backend import FakeBackend, model_info
@@ -112,6 +112,86 @@ async def test_a_missing_capability_is_refused() -> None:
     route = await directory(FakeBackend()).route("fake")
     with pytest.raises(InvalidRequest, match="cannot do fim"):
         route.require("fim")
+
+
+async def test_all_who_serve_a_model_stand_in_the_members_order_without_those_who_are_away() -> None:
+    backends = [FakeBackend() for _ in range(3)]
+    routes = directory(*backends)
+
+    def names() -> list[str]:
+        serving = routes.serving("fake")
+        return [] if serving is None else [route.member.name for route in serving.routes]
+
+    assert names() == []
+    await routes.refresh()
+    assert names() == ["b0", "b1", "b2"]
+    backends[1].error = AWAY
+    await routes.refresh()
+    assert names() == ["b0", "b2"]
+    backends[0].error = backends[2].error = AWAY
+    await routes.refresh()
+    assert names() == ["b0", "b1", "b2"]
+    backends[1].error = None
+    await routes.refresh()
+    assert names() == ["b1"]
+
+
+async def test_what_is_known_is_the_same_object_until_something_changes() -> None:
+    one, other = FakeBackend(models=(model_info("m"),)), FakeBackend(models=(model_info("n"),))
+    routes = directory(one, other)
+    await routes.refresh()
+    m, n = routes.serving("m"), routes.serving("n")
+    figures = msgspec.structs.replace(model_info("m"), stats=EngineStats(running=3))
+    one.offer(figures)
+    await routes.refresh()
+    assert routes.serving("m") is m
+    assert routes.served()[0][1].stats.running == 3
+    one.error = AWAY
+    await routes.refresh()
+    assert routes.serving("m") is not m
+    assert routes.serving("n") is n
+
+
+async def test_a_model_that_is_served_no_more_is_forgotten() -> None:
+    backend = FakeBackend(models=(model_info("m"), model_info("n")))
+    routes = directory(backend, FakeBackend(models=(model_info("n"),)))
+    await routes.refresh()
+    assert routes.first("chat") == "m"
+    backend.offer(model_info("o"))
+    await routes.refresh()
+    assert routes.serving("m") is None
+    assert routes.first("chat") == "o"
+    assert [route.member.name for route in routes.serving("n").routes] == ["b1"]  # pyright: ignore[reportOptionalMemberAccess]
+    assert [info.id for _, info in routes.served()] == ["o", "n"]
+
+
+async def test_a_model_that_becomes_ready_is_found_and_goes_first() -> None:
+    backend = FakeBackend(models=(msgspec.structs.replace(model_info("m"), state="loading"), model_info("n")))
+    routes = directory(backend)
+    await routes.refresh()
+    assert (routes.first("chat"), routes.serving("m").routes) == ("n", ())  # pyright: ignore[reportOptionalMemberAccess]
+    backend.offer(model_info("m"), model_info("n"))
+    await routes.refresh()
+    assert routes.first("chat") == "m"
+    assert (await routes.route("m")).model.state == "ready"
+
+
+async def test_a_ready_version_goes_before_one_that_is_not() -> None:
+    failed = msgspec.structs.replace(model_info("m", "1"), state="failed")
+    routes = directory(FakeBackend(models=(failed, model_info("m", "2"))))
+    assert (await routes.route("m")).model.version == "2"
+
+
+async def test_every_answer_and_every_silence_is_told() -> None:
+    told: list[tuple[str, bool]] = []
+    backend = FakeBackend()
+    routes = BackendDirectory(
+        [Member("b", backend)], local_pace=EAGER, on_heard=lambda member, away: told.append((member.name, away))
+    )
+    await routes.refresh()
+    backend.error = AWAY
+    await routes.refresh()
+    assert told == [("b", False), ("b", True)]
 
 
 async def test_watching_notices_a_backend_that_comes() -> None:

@@ -7,6 +7,9 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+OWN_BACKEND = "model-service"
+"""The name of our own model service among the backends; it has weight 1, tier 0, cost 1, no tags and the gateway's region."""
+
 
 class BackendSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: Annotated[str, Meta(min_length=1, description="Name in logs and metrics.")]
@@ -29,3 +32,28 @@ class BackendSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         120.0
     )
     max_connections: Annotated[int, Meta(ge=1, description="Most connections at once.")] = 256
+    weight: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=1e6,
+            description="Share of the requests beside others that serve the same model, and of what it may hold at once.",
+        ),
+    ] = 1.0
+    tier: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="With the strategy `tiers`: 0 is used first, a higher one when those below are full or away.",
+        ),
+    ] = 0
+    region: Annotated[str, Meta(description="Where it stands; `[[routes]]` choose by it.")] = ""
+    tags: Annotated[tuple[str, ...], Meta(description="Any words; `[[routes]]` choose by them.")] = ()
+    cost: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=1e9,
+            description="Price relative to the others, for the strategy `cheapest`; our own model service is 1.",
+        ),
+    ] = 1.0

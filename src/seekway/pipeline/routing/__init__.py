@@ -1,0 +1,1 @@
+"""Choosing a backend: the rules, the pools, the strategies."""
