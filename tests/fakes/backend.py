@@ -24,6 +24,7 @@ from seekway.core.types import (
     RerankResult,
     RerankScore,
     TextDelta,
+    TokenCount,
     Usage,
 )
 
@@ -130,6 +131,13 @@ class FakeBackend:
         ]
         scores.sort(key=lambda found: (-found.score, found.index))
         return RerankResult(tuple(scores[: request.top_n]), prompt_tokens=len(request.documents))
+
+    async def count_tokens(self, request: GenerateRequest) -> TokenCount:
+        """One a word of the messages' plain texts; estimated for a model called ``estimated``."""
+        self._admit(request.model)
+        self.requests.append(request)
+        words = sum(len(message.content.split()) for message in request.messages if isinstance(message.content, str))
+        return TokenCount(words, exact=request.model != "estimated")
 
     async def models(self) -> tuple[ModelInfo, ...]:
         if self.error is not None:

@@ -336,6 +336,14 @@ class RerankResponse(_message.Message):
     prompt_tokens: int
     def __init__(self, scores: _Optional[_Iterable[_Union[RerankScore, _Mapping]]] = ..., prompt_tokens: _Optional[int] = ...) -> None: ...
 
+class CountTokensResponse(_message.Message):
+    __slots__ = ("tokens", "estimated")
+    TOKENS_FIELD_NUMBER: _ClassVar[int]
+    ESTIMATED_FIELD_NUMBER: _ClassVar[int]
+    tokens: int
+    estimated: bool
+    def __init__(self, tokens: _Optional[int] = ..., estimated: _Optional[bool] = ...) -> None: ...
+
 class AnalyzeRequest(_message.Message):
     __slots__ = ("id", "text", "model", "labels")
     ID_FIELD_NUMBER: _ClassVar[int]
