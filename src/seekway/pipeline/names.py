@@ -35,6 +35,10 @@ class ModelNames:
             route = self._routes.find(meant)
         return route if route is not None and route.model.state == "ready" else None
 
+    def named(self, name: str) -> bool:
+        """Whether ``name`` itself is an alias or a model's name, ready or not; asks nobody."""
+        return name in self._aliases or self._routes.find(name) is not None
+
     async def route(self, name: str) -> Route:
         """Where a request for ``name`` goes; raises as :meth:`BackendDirectory.route`."""
         name = self._aliases.get(name, name)

@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 from seekway.core.errors import Overloaded, SeekwayError
+from seekway.gateway.dialects.openai_errors import error_headers
 
 WireErrorType = Literal[
     "invalid_request_error",
@@ -72,3 +73,19 @@ def encode_anthropic_error(error: SeekwayError, request_id: str) -> bytes:
     return msgspec.json.encode(
         AnthropicErrorEnvelope(WireError(anthropic_type(error), error.message, details), request_id)
     )
+
+
+class AnthropicErrors:
+    """See :class:`seekway.gateway.encoder.ErrorForm`."""
+
+    def status(self, error: SeekwayError) -> int:
+        return anthropic_status(error)
+
+    def body(self, error: SeekwayError, request_id: str) -> bytes:
+        return encode_anthropic_error(error, request_id)
+
+    def headers(self, error: SeekwayError) -> dict[str, str]:
+        return error_headers(error)
+
+
+ANTHROPIC_ERRORS = AnthropicErrors()
