@@ -384,10 +384,11 @@ def test_what_is_no_json_object_is_refused(body: bytes) -> None:
     assert anthropic_status(caught.value) == 400
 
 
-def test_depth_is_refused() -> None:
+@pytest.mark.parametrize("field", ["tools", "unknown"])
+def test_depth_is_refused(field: str) -> None:
     deep = '{"a":' * 5000 + "1" + "}" * 5000
     with pytest.raises(MalformedBody):
-        read_raw(system=deep)
+        read_raw(**{field: f'[{{"name":"f","input_schema":{deep}}}]'})
 
 
 def test_a_byte_order_mark_does_not_hide_the_place() -> None:

@@ -160,6 +160,8 @@ class MessageStream:
         self._delta = b""
 
     def feed(self, events: Sequence[Event]) -> bytes:
+        if len(events) == 1 and (more := self._more(events[0])):
+            return more
         out: list[bytes] = [] if self._begun else [self._start()]
         try:
             self._write(self._calls.feed(events), out)
@@ -180,6 +182,15 @@ class MessageStream:
 
     def fail(self, error: SeekwayError) -> bytes:
         return b"event: error\ndata: " + encode_anthropic_error(error, self._head.request_id) + BLOCK_END
+
+    def _more(self, event: Event) -> bytes:
+        """The common case: a little more of the text or thought that is open, which no call can be held behind."""
+        kind = self._open
+        if (kind == "text" and isinstance(event, TextDelta)) or (
+            kind == "thinking" and isinstance(event, ReasoningDelta)
+        ):
+            return self._delta + _encode(event.text) + b"}}\n\n" if event.text else b""
+        return b""
 
     def _start(self) -> bytes:
         self._begun = True

@@ -26,6 +26,9 @@ _IMAGE_TYPES = ("image/jpeg", "image/png", "image/gif", "image/webp")
 _SERVED = "text, image, thinking, redacted_thinking, tool_use, tool_result"
 
 
+WireRole = Literal["user", "assistant", "system"]
+
+
 class WireSource(msgspec.Struct, frozen=True):
     """An image's: ``base64`` (``media_type``, ``data``), ``url`` or ``file`` (``file_id``)."""
 
@@ -57,7 +60,7 @@ class WireBlock(msgspec.Struct, frozen=True):
 
 
 class WireTurn(msgspec.Struct, frozen=True):
-    role: Literal["user", "assistant", "system"]
+    role: WireRole
     content: str | list[WireBlock]
 
 
@@ -78,7 +81,9 @@ def read_conversation(system: str | list[WireBlock] | None, wire: Sequence[WireT
         messages.append(Message("system", _only_text(_place(system, "system"), "system prompts")))
     called: set[str] = set()
     for role, blocks in _turns(wire):
-        if role == "user":
+        if isinstance(blocks, str):
+            messages.append(Message(role, blocks))
+        elif role == "user":
             messages += _read_user(blocks, called)
         elif role == "assistant":
             messages.append(turn := _read_assistant(blocks))
@@ -105,15 +110,22 @@ def _place(content: str | list[WireBlock], at: str) -> list[_Placed]:
     return [_Placed(block, f"{at}[{index}]") for index, block in enumerate(content)]
 
 
-def _turns(wire: Sequence[WireTurn]) -> Iterator[tuple[str, list[_Placed]]]:
-    role, blocks = "", list[_Placed]()
-    for index, turn in enumerate(wire):
-        if turn.role != role and blocks:
-            yield role, blocks
-            blocks = []
-        role = turn.role
-        blocks += _place(turn.content, f"messages[{index}].content")
-    yield role, blocks
+def _turns(wire: Sequence[WireTurn]) -> Iterator[tuple[WireRole, str | list[_Placed]]]:
+    """Each turn's role and blocks; a turn that is one plain text is given as that."""
+    index, count = 0, len(wire)
+    while index < count:
+        first = index
+        role, content = wire[first].role, wire[first].content
+        index += 1
+        while index < count and wire[index].role == role:
+            index += 1
+        if isinstance(content, str) and index == first + 1:
+            yield role, content
+            continue
+        blocks: list[_Placed] = []
+        for at in range(first, index):
+            blocks += _place(wire[at].content, f"messages[{at}].content")
+        yield role, blocks
 
 
 def _read_user(blocks: list[_Placed], called: set[str]) -> Iterator[Message]:
@@ -234,8 +246,9 @@ def _misplaced(placed: _Placed, where: str) -> InvalidRequest | UnsupportedParam
 
 
 def _check_images(messages: Sequence[Message]) -> None:
-    images = sum(
-        not isinstance(part, TextPart) for m in messages if not isinstance(m.content, str) for part in m.content
-    )
+    images = 0
+    for message in messages:
+        if not isinstance(message.content, str):
+            images += sum(not isinstance(part, TextPart) for part in message.content)
     if images > _MOST_IMAGES:
         raise InvalidRequest(f"There are {images} images; at most {_MOST_IMAGES} are allowed.", param="messages")

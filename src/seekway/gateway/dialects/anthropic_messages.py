@@ -34,6 +34,7 @@ from seekway.gateway.dialects.list_positions import with_positions
 
 _MOST_TOKENS = 393216
 _MOST_USER_BYTES = 512
+_NO_SAMPLING = Sampling()
 _EFFORTS: dict[str, ReasoningEffort] = {
     "minimal": "low",
     "low": "low",
@@ -140,21 +141,27 @@ def read_messages_request(body: bytes, request_id: str) -> tuple[GenerateRequest
         max_tokens=wire.max_tokens,
         stop=tuple(wire.stop_sequences or ()),
     )
-    request = read_prompt(wire, request_id)
-    request = msgspec.structs.replace(request, sampling=sampling, user_id=_user(wire.metadata), stream=stream)
+    request = read_prompt(wire, request_id, sampling, user=_user(wire.metadata), stream=stream)
     shown = wire.thinking is None or wire.thinking.display != "omitted"
     return request, AnthropicDelivery(stream, shown)
 
 
 def decode_prompt(decoder: BodyDecoder[BodyT], body: bytes) -> BodyT:
     try:
-        return decoder.decode(body)[0]
+        return decoder.decode_known(body)
     except InvalidParameter as error:
         raise _placed(error, body) from error
 
 
-def read_prompt(wire: PromptBody, request_id: str) -> GenerateRequest:
-    """Everything that decides what the model reads; sampling and the rest are as if not given."""
+def read_prompt(
+    wire: PromptBody,
+    request_id: str,
+    sampling: Sampling = _NO_SAMPLING,
+    *,
+    user: str | None = None,
+    stream: bool = True,
+) -> GenerateRequest:
+    """Everything that decides what the model reads; what does not is given beside it."""
     tools = _tools(wire.tools or [])
     thinking = _thinking(wire)
     choice = _choice(wire, tools)
@@ -165,10 +172,13 @@ def read_prompt(wire: PromptBody, request_id: str) -> GenerateRequest:
         id=request_id,
         model=wire.model,
         messages=read_conversation(wire.system, wire.messages),
+        sampling=sampling,
         tools=tools,
         tool_choice=choice,
         response_format=_response_format(wire.output_config),
         thinking=thinking,
+        user_id=user,
+        stream=stream,
         # OpenAI's name for it, which the servers that heed it know.
         extra={"parallel_tool_calls": False} if one_call else {},
     )
