@@ -18,6 +18,7 @@ from typing import Any, cast
 import pytest
 
 from tests.conftest import CACHE
+from tests.contract.scripted import scripted_gateway
 from tests.e2e.served import Served
 
 HERE = Path(__file__).parent
@@ -75,13 +76,28 @@ def client_run(seekway_url: str, embed_model: str) -> ClientRun:
     return run
 
 
+@pytest.fixture(scope="session")
+def scripted_run() -> ClientRun:
+    """As :func:`client_run`, against a gateway whose models answer by a script."""
+    runs: dict[str, Seen] = {}
+
+    def run(client: str) -> Seen:
+        if client not in runs:
+            command = _command(client)
+            with scripted_gateway() as address:
+                runs[client] = _run([*command, address, "none", "none"], client)
+        return runs[client]
+
+    return run
+
+
 def _command(client: str) -> list[str]:
     if client.startswith("node_"):
         node = shutil.which("node")
         if node is None or not (HERE / "node" / "node_modules").is_dir():
             pytest.skip("the npm clients are not installed: install Node.js, then run make clients")
         return [node, str(HERE / "node" / f"{client.removeprefix('node_')}_client.mjs")]
-    python = CLIENTS / client / "bin" / "python"
+    python = CLIENTS / client.removesuffix("_scripted") / "bin" / "python"
     if not python.exists():
         pytest.skip(f"the client {client} is not installed: run make clients")
     return [str(python), str(HERE / "scripts" / f"{client}_client.py")]

@@ -24,6 +24,7 @@ from seekway.core.types import (
     RerankResult,
     RerankScore,
     TextDelta,
+    TokenCount,
     Usage,
 )
 
@@ -134,6 +135,13 @@ class FakeBackend:
     def offer(self, *models: ModelInfo) -> None:
         """Serve these from now on."""
         self._models = models
+
+    async def count_tokens(self, request: GenerateRequest) -> TokenCount:
+        """One a word of the messages' plain texts; estimated for a model called ``estimated``."""
+        self._admit(request.model)
+        self.requests.append(request)
+        words = sum(len(message.content.split()) for message in request.messages if isinstance(message.content, str))
+        return TokenCount(words, exact=request.model != "estimated")
 
     async def models(self) -> tuple[ModelInfo, ...]:
         if self.error is not None:

@@ -14,6 +14,7 @@ from seekway.core.types import (
     ModelInfo,
     RerankRequest,
     RerankResult,
+    TokenCount,
 )
 
 
@@ -34,6 +35,13 @@ class Backend(Protocol):
     async def embed(self, request: EmbedRequest) -> EmbedResult: ...
 
     async def rerank(self, request: RerankRequest) -> RerankResult: ...
+
+    async def count_tokens(self, request: GenerateRequest) -> TokenCount:
+        """The tokens of the prompt that ``request.messages`` and its tools become; nothing is generated.
+
+        Raises what :meth:`generate` raises for a request that it refuses; a count that is not exact says so.
+        """
+        ...
 
     async def models(self) -> tuple[ModelInfo, ...]:
         """What is served now, with fresh figures; raises ``BackendUnavailable`` when the backend cannot be asked."""

@@ -199,6 +199,13 @@ Event = TextDelta | ReasoningDelta | ToolCallDelta | Usage | Finish | ErrorEvent
 """
 
 
+class TokenCount(msgspec.Struct, frozen=True):
+    """Tokens of a request's prompt, as the model will read it; ``exact`` False says that they are estimated."""
+
+    tokens: int
+    exact: bool = True
+
+
 class EmbedRequest(msgspec.Struct, frozen=True):
     """Texts to embed. ``purpose`` matters to asymmetric models such as E5, which prefix queries and passages differently."""
 

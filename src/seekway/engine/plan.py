@@ -93,19 +93,20 @@ class Planner:
             return await self._plan_chat(request)
         return await self._plan_completion(request, request.prompt)
 
+    async def count(self, request: GenerateRequest) -> int:
+        """The length of the chat prompt that :meth:`plan` would make, also where it leaves no room for an answer.
+
+        Raises ``ContextLengthExceeded`` for a text that is too long to be worth counting.
+        """
+        template = self._chat_template()
+        constraint, _ = self._constrain(request)
+        _, ids = await self._prompt(template, request, constrained=constraint is not None)
+        return len(ids)
+
     async def _plan_chat(self, request: GenerateRequest) -> RequestPlan:
-        template = self._template
-        if template is None:
-            raise UnsupportedParameter(
-                "This model has no chat template; use completions with a prompt.", param="messages"
-            )
+        template = self._chat_template()
         constraint, forced = self._constrain(request)
-        thinking = _thinking(request)
-        if thinking is None and constraint is not None and template.traits.reasons:
-            thinking = False
-        size = self._size(request)
-        self._refuse_hopeless(size, "messages")
-        prompt, ids = await _off_loop(size, self._render, template, request, thinking)
+        prompt, ids = await self._prompt(template, request, constrained=constraint is not None)
         shown = request.tools if request.tool_choice.mode != "none" else ()
         output = self._output(
             request,
@@ -116,6 +117,23 @@ class Planner:
             tokens = self._tokens(request, ids, None, thinking=True)
             return RequestPlan(tokens, output, after_thinking=constraint)
         return RequestPlan(self._tokens(request, ids, constraint, thinking=prompt.reasoning_expected), output)
+
+    def _chat_template(self) -> ChatTemplate:
+        if self._template is None:
+            raise UnsupportedParameter(
+                "This model has no chat template; use completions with a prompt.", param="messages"
+            )
+        return self._template
+
+    async def _prompt(
+        self, template: ChatTemplate, request: GenerateRequest, *, constrained: bool
+    ) -> tuple[Prompt, list[int]]:
+        thinking = _thinking(request)
+        if thinking is None and constrained and template.traits.reasons:
+            thinking = False
+        size = self._size(request)
+        self._refuse_hopeless(size, "messages")
+        return await _off_loop(size, self._render, template, request, thinking)
 
     def _render(
         self, template: ChatTemplate, request: GenerateRequest, thinking: bool | None

@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from seekway.core.errors import InternalError, InvalidRequest, MethodNotAllowed, NotFound, SeekwayError
 from seekway.gateway.dialects.openai_errors import ErrorEnvelope
-from seekway.gateway.error_response import error_response
+from seekway.gateway.error_response import error_response, form_for
 from seekway.gateway.front import Front
 from seekway.gateway.openapi import DescribedApp, body_of
 from seekway.gateway.request_edge import RequestEdge, record_of
@@ -101,8 +101,7 @@ def _add_admin_routes(app: FastAPI, routes: AdminRoutes) -> None:
 
 async def _on_refusal(request: Request, error: Exception) -> Response:
     refusal = error if isinstance(error, SeekwayError) else InternalError(str(error))
-    record_of(request).error = refusal.code
-    return error_response(refusal)
+    return _refused(request, refusal)
 
 
 async def _on_http(request: Request, error: Exception) -> Response:
@@ -115,8 +114,13 @@ async def _on_http(request: Request, error: Exception) -> Response:
             refusal = MethodNotAllowed(f"{request.url.path} does not take {request.method}; see /docs.")
         case _:
             refusal = InvalidRequest("The request could not be read; see /docs.")
-    record_of(request).error = refusal.code
-    response = error_response(refusal)
+    response = _refused(request, refusal)
     if isinstance(error, HTTPException) and error.headers:
         response.headers.update(error.headers)
     return response
+
+
+def _refused(request: Request, refusal: SeekwayError) -> Response:
+    record = record_of(request)
+    record.error = refusal.code
+    return error_response(refusal, form_for(request.url.path), record.request_id)

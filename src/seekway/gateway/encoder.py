@@ -34,6 +34,10 @@ class Encoder(Protocol):
 class ErrorForm(Protocol):
     """How a dialect says that a request failed, before an answer has begun. The body is JSON."""
 
+    def status(self, error: SeekwayError, /) -> int:
+        """The HTTP status, the error's own unless the dialect has another."""
+        ...
+
     def body(self, error: SeekwayError, request_id: str, /) -> bytes: ...
 
     def headers(self, error: SeekwayError, /) -> Mapping[str, str]: ...

@@ -22,6 +22,7 @@ from seekway.pipeline.exchange import Headers
 _MOST_BACKLOG = 64 * 1024
 _LONGEST_LINE = 256
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in http.HTTPStatus}
+_STATUS_LINES[529] = b"HTTP/1.1 529 Overloaded\r\n"
 _CLIENT_CLOSED = b"HTTP/1.1 499 Client Closed Request\r\n"
 
 

@@ -250,11 +250,11 @@ class ModelCall:
                 encoder.fail(error) if encoder else self._operation.errors.body(error, record.request_id)
             )
         else:
-            record.status = error.status
             form = self._operation.errors
+            status = record.status = form.status(error)
             headers = [(name.encode(), value.encode()) for name, value in form.headers(error).items()]
             headers += self._exchange.response_headers
-            self._writer.answer(error.status, _JSON, headers, form.body(error, record.request_id))
+            self._writer.answer(status, _JSON, headers, form.body(error, record.request_id))
         self._close()
 
     def gone(self) -> None:

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.typing import FilteringBoundLogger
 
 from seekway.core.errors import InternalError
-from seekway.gateway.error_response import error_response
+from seekway.gateway.error_response import error_response, form_for
 from seekway.gateway.request_ledger import RequestLedger
 from seekway.observability.record import RequestRecord
 from seekway.pipeline.exchange import Headers
@@ -59,7 +59,7 @@ class RequestEdge:
         record.error = error.code
         self._log.exception("request_failed", request_id=record.request_id)
         if not record.status:
-            await error_response(error)(scope, receive, send)
+            await error_response(error, form_for(record.path), record.request_id)(scope, receive, send)
         # An answer that has begun cannot be mended: the server closes the connection, and the client sees it cut.
 
     def _ended(self, record: RequestRecord, scope: MutableMapping[str, Any]) -> None:

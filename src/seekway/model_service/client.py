@@ -24,6 +24,7 @@ from seekway.core.types import (
     ModelInfo,
     RerankRequest,
     RerankResult,
+    TokenCount,
 )
 from seekway.model_service.analysis import Analysis, AnalysisFailed, AnalyzeText
 from seekway.model_service.contract import model_service_pb2 as pb
@@ -91,6 +92,11 @@ class ModelServiceBackend:
         self._check_open()
         call = self._stub.Rerank(requests.rerank_to_proto(request), timeout=request.deadline_s)
         return results.rerank_result_from_proto(await _answer(call))
+
+    async def count_tokens(self, request: GenerateRequest) -> TokenCount:
+        self._check_open()
+        call = self._stub.CountTokens(requests.generate_to_proto(request), timeout=request.deadline_s)
+        return results.token_count_from_proto(await _answer(call))
 
     async def models(self) -> tuple[ModelInfo, ...]:
         self._check_open()

@@ -9,7 +9,16 @@ import msgspec
 
 from seekway.core.errors import ModelNotFound, SeekwayError
 from seekway.core.ports import Backend
-from seekway.core.types import EmbedRequest, EmbedResult, Event, GenerateRequest, ModelInfo, RerankRequest, RerankResult
+from seekway.core.types import (
+    EmbedRequest,
+    EmbedResult,
+    Event,
+    GenerateRequest,
+    ModelInfo,
+    RerankRequest,
+    RerankResult,
+    TokenCount,
+)
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -42,6 +51,10 @@ class ModelRouter:
     async def rerank(self, request: RerankRequest) -> RerankResult:
         route = self._route(request.model)
         return await route.backend.rerank(msgspec.structs.replace(request, model=route.name))
+
+    async def count_tokens(self, request: GenerateRequest) -> TokenCount:
+        route = self._route(request.model)
+        return await route.backend.count_tokens(msgspec.structs.replace(request, model=route.name))
 
     async def models(self) -> tuple[ModelInfo, ...]:
         """All that is served, in the routes' order; a backend that cannot be asked is listed as failed, with the reason."""

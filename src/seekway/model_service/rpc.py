@@ -49,6 +49,10 @@ class Servicer(Protocol):
         self, request: pb.RerankRequest, context: ServicerContext[pb.RerankRequest, pb.RerankResponse]
     ) -> pb.RerankResponse: ...
 
+    async def CountTokens(
+        self, request: pb.GenerateRequest, context: ServicerContext[pb.GenerateRequest, pb.CountTokensResponse]
+    ) -> pb.CountTokensResponse: ...
+
     async def Analyze(
         self, request: pb.AnalyzeRequest, context: ServicerContext[pb.AnalyzeRequest, pb.AnalyzeResponse]
     ) -> pb.AnalyzeResponse: ...
@@ -70,6 +74,7 @@ class Stub(Protocol):
     Generate: UnaryStreamMultiCallable[pb.GenerateRequest, pb.GenerateEvent]
     Embed: UnaryUnaryMultiCallable[pb.EmbedRequest, pb.EmbedResponse]
     Rerank: UnaryUnaryMultiCallable[pb.RerankRequest, pb.RerankResponse]
+    CountTokens: UnaryUnaryMultiCallable[pb.GenerateRequest, pb.CountTokensResponse]
     Analyze: UnaryUnaryMultiCallable[pb.AnalyzeRequest, pb.AnalyzeResponse]
     AnalyzeStream: StreamStreamMultiCallable[pb.AnalyzeRequest, pb.AnalyzeResult]
     ListModels: UnaryUnaryMultiCallable[pb.ListModelsRequest, pb.ListModelsResponse]

@@ -128,6 +128,15 @@ class _Calls:
         except Exception as error:  # noqa: BLE001 - the process's edge
             return await self._abort(context, error)
 
+    async def CountTokens(  # noqa: N802
+        self, request: pb.GenerateRequest, context: ServicerContext[pb.GenerateRequest, pb.CountTokensResponse]
+    ) -> pb.CountTokensResponse:
+        try:
+            wanted = requests.generate_from_proto(request, context.time_remaining())
+            return results.token_count_to_proto(await self._backend.count_tokens(wanted))
+        except Exception as error:  # noqa: BLE001 - the process's edge
+            return await self._abort(context, error)
+
     async def Analyze(  # noqa: N802
         self, request: pb.AnalyzeRequest, context: ServicerContext[pb.AnalyzeRequest, pb.AnalyzeResponse]
     ) -> pb.AnalyzeResponse:

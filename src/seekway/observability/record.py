@@ -19,7 +19,7 @@ class RequestRecord:
     route: str = ""
     """The route's template, such as ``/v1/models/{model_id}``; ``unmatched`` where there is none."""
     operation: str = ""
-    """``chat``, ``text_completion``, ``embeddings`` or ``rerank``; empty on other routes."""
+    """``chat``, ``text_completion``, ``embeddings``, ``rerank`` or ``count_tokens``; empty on other routes."""
     model: str = ""
     backend: str = ""
     tenant: str = ""

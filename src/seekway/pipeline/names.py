@@ -39,6 +39,10 @@ class ModelNames:
             return name
         return self.default() or name
 
+    def named(self, name: str) -> bool:
+        """Whether ``name`` itself is an alias or a model's name, ready or not; asks nobody."""
+        return name in self._aliases or self._routes.find(name) is not None
+
     async def route(self, name: str) -> Route:
         """Where a request for ``name`` goes; raises as :meth:`BackendDirectory.route`."""
         meant = self.resolve(name)

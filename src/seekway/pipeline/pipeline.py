@@ -20,6 +20,7 @@ from seekway.core.types import (
     GenerateRequest,
     RerankRequest,
     RerankResult,
+    TokenCount,
     Usage,
 )
 from seekway.pipeline.admission import Admission
@@ -89,6 +90,13 @@ class Pipeline:
         result = await backend.rerank(msgspec.structs.replace(request, model=model))
         exchange.record.usage = Usage(result.prompt_tokens, 0)
         return result
+
+    async def count_tokens(self, request: GenerateRequest, exchange: Exchange) -> TokenCount:
+        """The tokens of the prompt that the backend would be sent; of the request stages only the first, which resolves the name, is run."""
+        stage, figures = self._request_stages[0]
+        after = self._run(stage, figures, request, exchange)
+        admitted = after if isinstance(after, GenerateRequest) else await self._await(0, after, request)
+        return await exchange.resolved.member.backend.count_tokens(self._shaping(admitted, exchange))
 
     async def trial(self, request: GenerateRequest, text: str, exchange: Exchange) -> tuple[StageTrace, ...]:
         """Run ``request`` and then ``text``, as if a model had answered with it, through the stages; asks no backend, counts nothing."""

@@ -27,7 +27,16 @@ from seekway.core.errors import (
     StartupError,
 )
 from seekway.core.settings import worker_environment
-from seekway.core.types import EmbedRequest, Event, Finish, GenerateRequest, RerankRequest, TextDelta
+from seekway.core.types import (
+    EmbedRequest,
+    Event,
+    Finish,
+    GenerateRequest,
+    Message,
+    RerankRequest,
+    TextDelta,
+    TokenCount,
+)
 from seekway.engine.spec import LocalModelSpec
 from seekway.engine.worker.child import WorkerLimits
 from seekway.engine.worker.process import RestartPolicy, WorkerBackend
@@ -108,6 +117,14 @@ async def test_a_worker_streams_embeds_reranks_and_lists() -> None:
         assert (info.id, info.state, info.stats.restarts) == ("fake", "ready", 0)
         assert info.stats.rss_bytes > 1_000_000
     assert steps == [("Reading the file", 0.5), ("Ready", 1.0)]
+
+
+async def test_a_worker_counts_tokens() -> None:
+    async with worker() as backend:
+        request = GenerateRequest("1", "fake", (Message("user", "three words here"),), deadline_s=20.0)
+        assert await backend.count_tokens(request) == TokenCount(3)
+        with pytest.raises(ModelNotFound):
+            await backend.count_tokens(GenerateRequest("1", "none"))
 
 
 async def test_errors_keep_their_kind_across_the_pipe() -> None:

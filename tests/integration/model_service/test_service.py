@@ -34,13 +34,13 @@ from seekway.core.errors import (
     StreamInterrupted,
 )
 from seekway.core.ports import Backend
-from seekway.core.types import EmbedRequest, Event, GenerateRequest, RerankRequest, TextDelta
+from seekway.core.types import EmbedRequest, Event, GenerateRequest, Message, RerankRequest, TextDelta, TokenCount
 from seekway.model_service.analysis import Analysis, AnalysisFailed, AnalyzeText
 from seekway.model_service.analyze import Analyzer
 from seekway.model_service.client import ModelServiceBackend
 from seekway.model_service.rpc import HEALTH, SERVICE
 from seekway.model_service.server import ANALYZE_IN_FLIGHT, ModelServer
-from tests.fakes.backend import HANG, FakeBackend, reply
+from tests.fakes.backend import HANG, FakeBackend, model_info, reply
 
 ANALYSIS = '{"summary":"Fine.","key_points":["Fine"],"sentiment":"neutral","labels":["x"]}'
 BOUND = 1 << 20
@@ -82,6 +82,16 @@ async def test_the_client_says_what_the_backend_says() -> None:
         assert await client.rerank(rerank) == await backend.rerank(rerank)
         assert await client.models() == await backend.models()
         assert backend.requests[0] == request
+
+
+async def test_tokens_are_counted_and_an_estimate_stays_one() -> None:
+    backend = FakeBackend(models=(model_info("fake"), model_info("estimated")))
+    async with served(backend) as client:
+        words = (Message("user", "three words here"),)
+        assert await client.count_tokens(GenerateRequest("1", "fake", words)) == TokenCount(3)
+        assert await client.count_tokens(GenerateRequest("1", "estimated", words)) == TokenCount(3, exact=False)
+        with pytest.raises(ModelNotFound):
+            await client.count_tokens(GenerateRequest("1", "none", words))
 
 
 @pytest.mark.parametrize(
@@ -295,7 +305,7 @@ async def test_reflection_describes_the_contract() -> None:
 
     services, methods = await asyncio.to_thread(described)
     assert {SERVICE, HEALTH} <= set(services)
-    assert methods == ["Generate", "Embed", "Rerank", "Analyze", "AnalyzeStream", "ListModels"]
+    assert methods == ["Generate", "Embed", "Rerank", "CountTokens", "Analyze", "AnalyzeStream", "ListModels"]
     await server.stop(0.0)
 
 

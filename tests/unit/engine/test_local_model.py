@@ -28,6 +28,7 @@ from seekway.core.types import (
     Sampling,
     TextDelta,
     Thinking,
+    TokenCount,
     Tool,
     ToolCall,
     ToolCallDelta,
@@ -70,6 +71,42 @@ async def test_text_usage_and_finish_come_in_that_order(tmp_path: Path) -> None:
     assert events[-2:] == [Usage(len(prompt), len(tokenizer.encode("Hello 世界 👩‍👧")), 3), Finish("stop")]
     assert engine.closed == 1
     assert engine.requests[0].stop_token_ids == {0, 2}
+
+
+COUNTED: list[dict[str, object]] = [
+    {},
+    {"messages": (Message("system", "Be brief."), *USER, Message("assistant", "Well", prefix=True))},
+    {"tools": TOOLS},
+    {"tools": TOOLS, "tool_choice": ToolChoice("named", "now")},
+    {"tools": TOOLS, "tool_choice": ToolChoice("none")},
+    {"thinking": Thinking(True)},
+    {"response_format": ResponseFormat("json_object")},
+]
+
+
+@pytest.mark.parametrize("fields", COUNTED)
+async def test_a_count_is_what_the_prompt_turns_out_to_be(tmp_path: Path, fields: dict[str, object]) -> None:
+    tokenizer = make_tokenizer(tmp_path)
+    engine = FakeEngine(script(tokenizer, "hm</think>{}"))
+    model = make_model(tmp_path, engine, template=THINKING_TEMPLATE)
+    counted = await model.count_tokens(chat(**fields))
+    assert not engine.requests
+    usage = next(event for event in await gather(model, chat(**fields)) if isinstance(event, Usage))
+    assert counted == TokenCount(usage.prompt_tokens)
+
+
+async def test_a_prompt_beyond_the_context_is_counted_but_not_one_without_hope(tmp_path: Path) -> None:
+    engine = FakeEngine(context_length=10)
+    model = make_model(tmp_path, engine)
+    assert (await model.count_tokens(chat())).tokens > 10
+    with pytest.raises(ContextLengthExceeded):
+        await model.count_tokens(chat(messages=(Message("user", "x" * 100_000),)))
+
+
+async def test_counting_keeps_to_the_deadline(tmp_path: Path) -> None:
+    model = make_model(tmp_path, FakeEngine(context_length=1_000_000))
+    with pytest.raises(DeadlineExceeded):
+        await model.count_tokens(chat(messages=(Message("user", "x " * 40_000),), deadline_s=-1.0))
 
 
 async def test_control_tokens_leave_no_trace_in_the_text(tmp_path: Path) -> None:

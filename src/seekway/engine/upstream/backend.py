@@ -20,12 +20,20 @@ from seekway.core.types import (
     ModelInfo,
     RerankRequest,
     RerankResult,
+    TokenCount,
 )
 from seekway.engine.upstream.embeddings import read_embeddings, read_scores
 from seekway.engine.upstream.errors import Refusals
-from seekway.engine.upstream.request_body import generate_request
+from seekway.engine.upstream.request_body import generate_request, server_of
 from seekway.engine.upstream.response_events import ResponseEvents
 from seekway.engine.upstream.sse import SseParser
+from seekway.engine.upstream.token_count import (
+    CANNOT_COUNT,
+    estimate,
+    read_count,
+    tokenize_address,
+    tokenize_body,
+)
 from seekway.engine.upstream.transport import Answer, Transport
 from seekway.engine.upstream.wire import WireModel, WireModels
 
@@ -101,6 +109,23 @@ class UpstreamBackend:
             body["top_n"] = request.top_n
         answer = await self._ask("/rerank", body, request.deadline_s)
         return read_scores(answer, self.name, len(request.documents), request.top_n)
+
+    async def count_tokens(self, request: GenerateRequest) -> TokenCount:
+        """The server's own count where it has one, else an estimate that says so; see :mod:`seekway.engine.upstream.token_count`."""
+        if server_of(self._settings) != "compatible":
+            return estimate(request)
+        async with self._transport.exchange(
+            "POST",
+            tokenize_address(self._base_url),
+            _encode(tokenize_body(generate_request(request, self._settings).body)),
+            accept="application/json",
+            deadline=_deadline(request.deadline_s),
+        ) as answer:
+            if answer.status == 200:
+                return read_count(await answer.body(MAX_BODY_BYTES)) or estimate(request)
+            if answer.status not in CANNOT_COUNT:
+                raise await self._refusal(answer)
+        return estimate(request)
 
     async def models(self) -> tuple[ModelInfo, ...]:
         """What the server lists, or of it what ``settings.models`` names; asked anew each time."""

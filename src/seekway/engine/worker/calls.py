@@ -7,9 +7,9 @@ import asyncio
 from seekway.core.errors import SeekwayError
 from seekway.core.streaming import EventBuffer
 from seekway.core.types import Event
-from seekway.engine.worker.frames import Embedded, Listed, Reranked
+from seekway.engine.worker.frames import Counted, Embedded, Listed, Reranked
 
-Answer = Embedded | Reranked | Listed
+Answer = Embedded | Reranked | Counted | Listed
 
 PAUSE_AT = 4096
 """Events waiting in one stream at which the worker is asked to hold it."""

@@ -20,12 +20,23 @@ from seekway.core.errors import (
     StartupError,
     error_from_code,
 )
-from seekway.core.types import EmbedRequest, EmbedResult, Event, GenerateRequest, ModelInfo, RerankRequest, RerankResult
+from seekway.core.types import (
+    EmbedRequest,
+    EmbedResult,
+    Event,
+    GenerateRequest,
+    ModelInfo,
+    RerankRequest,
+    RerankResult,
+    TokenCount,
+)
 from seekway.engine.spec import LoadProgress, LocalModelSpec, encode_spec
 from seekway.engine.worker.calls import PAUSE_AT, RESUME_AT, Answer, Call, ResultCall, StreamCall
 from seekway.engine.worker.frames import (
     Beat,
     Cancel,
+    Count,
+    Counted,
     Embed,
     Embedded,
     Ended,
@@ -192,6 +203,12 @@ class WorkerChild:
             raise self._confused()
         return answer.result
 
+    async def count_tokens(self, request: GenerateRequest) -> TokenCount:
+        answer = await self._ask(lambda number: Count(number, request), request.deadline_s)
+        if not isinstance(answer, Counted):
+            raise self._confused()
+        return answer.result
+
     async def models(self, timeout_s: float) -> tuple[ModelInfo, ...]:
         """Raises ``DeadlineExceeded`` when the worker is too busy to say."""
         answer = await self._ask(ListModels, timeout_s)
@@ -257,7 +274,7 @@ class WorkerChild:
             case LoadFailed():
                 if not self._ready.done():
                     self._ready.set_exception(error_from_code(message.code, message.message))
-            case Ended() | Embedded() | Reranked() | Listed() | Failed():
+            case Ended() | Embedded() | Reranked() | Counted() | Listed() | Failed():
                 self._finish(message)
             case _:
                 assert_never(message)
@@ -272,7 +289,7 @@ class WorkerChild:
             call.paused = True
             self._connection.send(Pause(message.id))
 
-    def _finish(self, message: Ended | Embedded | Reranked | Listed | Failed) -> None:
+    def _finish(self, message: Ended | Embedded | Reranked | Counted | Listed | Failed) -> None:
         # Popped at once: an id that is gone from the table needs no Cancel.
         call = self._pop(message.id)
         if not isinstance(message, Listed):
@@ -284,7 +301,7 @@ class WorkerChild:
                 call.fail(error)
             case Ended(), StreamCall():
                 call.end()
-            case ((Embedded() | Reranked() | Listed()), ResultCall()):
+            case ((Embedded() | Reranked() | Counted() | Listed()), ResultCall()):
                 call.resolve(message)
             case _:
                 pass  # cancelled while this was on its way

@@ -21,6 +21,7 @@ from seekway.core.types import (
     ModelInfo,
     RerankRequest,
     RerankResult,
+    TokenCount,
 )
 
 HEADER_BYTES = 4
@@ -46,6 +47,11 @@ class Rerank(Frame, frozen=True, tag="r"):
     request: RerankRequest
 
 
+class Count(Frame, frozen=True, tag="n"):
+    id: int
+    request: GenerateRequest
+
+
 class ListModels(Frame, frozen=True, tag="m"):
     id: int
 
@@ -66,7 +72,7 @@ class Resume(Frame, frozen=True, tag="u"):
     id: int
 
 
-ToWorker = Generate | Embed | Rerank | ListModels | Cancel | Pause | Resume
+ToWorker = Generate | Embed | Rerank | Count | ListModels | Cancel | Pause | Resume
 
 
 class Progress(Frame, frozen=True, tag="P"):
@@ -112,6 +118,11 @@ class Reranked(Frame, frozen=True, tag="K"):
     result: RerankResult
 
 
+class Counted(Frame, frozen=True, tag="N"):
+    id: int
+    result: TokenCount
+
+
 class Listed(Frame, frozen=True, tag="M"):
     id: int
     models: tuple[ModelInfo, ...]
@@ -127,7 +138,7 @@ class Failed(Frame, frozen=True, tag="F"):
     retry_after_s: float | None = None
 
 
-FromWorker = Progress | Ready | LoadFailed | Beat | Streamed | Ended | Embedded | Reranked | Listed | Failed
+FromWorker = Progress | Ready | LoadFailed | Beat | Streamed | Ended | Embedded | Reranked | Counted | Listed | Failed
 
 Incoming = TypeVar("Incoming")
 

@@ -18,6 +18,8 @@ from seekway.engine.spec import LoadProgress
 from seekway.engine.worker.frames import (
     Beat,
     Cancel,
+    Count,
+    Counted,
     Embed,
     Embedded,
     Ended,
@@ -174,7 +176,7 @@ class _Host:
             case Resume():
                 if (paused := self._paused.pop(message.id, None)) is not None:
                     paused.set()
-            case Generate() | Embed() | Rerank() | ListModels():
+            case Generate() | Embed() | Rerank() | Count() | ListModels():
                 if self._backend is None or self._group is None:
                     error = BackendUnavailable("The model's worker is stopping; send the request again.")
                     self._fail(message.id, error)
@@ -184,7 +186,7 @@ class _Host:
             case _:
                 assert_never(message)
 
-    async def _run(self, message: Generate | Embed | Rerank | ListModels, backend: Backend) -> None:
+    async def _run(self, message: Generate | Embed | Rerank | Count | ListModels, backend: Backend) -> None:
         try:
             match message:
                 case Generate():
@@ -194,6 +196,8 @@ class _Host:
                     self._connection.send(Embedded(message.id, await backend.embed(message.request)))
                 case Rerank():
                     self._connection.send(Reranked(message.id, await backend.rerank(message.request)))
+                case Count():
+                    self._connection.send(Counted(message.id, await backend.count_tokens(message.request)))
                 case ListModels():
                     self._connection.send(Listed(message.id, await backend.models()))
         except SeekwayError as error:

@@ -19,6 +19,7 @@ from seekway.core.types import (
     ModelInfo,
     RerankRequest,
     RerankResult,
+    TokenCount,
 )
 from seekway.engine.embedding_facts import embedding_info
 from seekway.engine.spec import LoadProgress, LocalModelSpec
@@ -125,6 +126,9 @@ class WorkerBackend:
 
     async def rerank(self, request: RerankRequest) -> RerankResult:
         return await (await self._serving(request.deadline_s)).rerank(request)
+
+    async def count_tokens(self, request: GenerateRequest) -> TokenCount:
+        return await (await self._serving(request.deadline_s)).count_tokens(request)
 
     async def models(self) -> tuple[ModelInfo, ...]:
         """What the worker says of its model, or, while it is away or too busy, what it said last with the state of now."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -10,6 +11,7 @@ import msgspec
 from seekway.core.errors import InvalidParameter, InvalidRequest, MalformedBody, SeekwayError
 
 BodyT = TypeVar("BodyT", bound=msgspec.Struct)
+ReadT = TypeVar("ReadT")
 
 _BOM = b"\xef\xbb\xbf"
 _PATH = re.compile(r"^(?P<what>.*?)(?: - at `(?:key in )?\$(?P<path>[^`]*)`)?$", re.DOTALL)
@@ -28,18 +30,27 @@ class BodyDecoder(Generic[BodyT]):
         self._typed = msgspec.json.Decoder(struct)
         self._raw = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
+    def decode_known(self, body: bytes) -> BodyT:
+        """For dialects that pass nothing on: what the struct does not know is skipped."""
+        return self._decode(body, self._typed.decode)
+
     def decode(self, body: bytes) -> tuple[BodyT, dict[str, Any]]:
+        """The struct, and by name what it does not know."""
+        return self._decode(body, self._with_extra)
+
+    def _with_extra(self, body: bytes) -> tuple[BodyT, dict[str, Any]]:
+        fields = self._raw.decode(body)
+        decoded = self._typed.decode(body)
+        return decoded, {name: msgspec.json.decode(raw) for name, raw in fields.items() if name not in self._known}
+
+    def _decode(self, body: bytes, decode: Callable[[bytes], ReadT]) -> ReadT:
         body = body.removeprefix(_BOM)
         if not body.strip():
             raise MalformedBody("The body is empty; send a JSON object.")
         try:
             # Python's own decoding is the check for UTF-8 in all places, skipped fields too.
             str(body, "utf-8")
-            fields = self._raw.decode(body)
-            decoded = self._typed.decode(body)
-            extra: dict[str, Any] = {
-                name: msgspec.json.decode(raw) for name, raw in fields.items() if name not in self._known
-            }
+            return decode(body)
         except msgspec.ValidationError as error:
             raise _refusal(str(error)) from error
         except UnicodeDecodeError as error:
@@ -48,7 +59,6 @@ class BodyDecoder(Generic[BodyT]):
             raise MalformedBody("The body is nested too deeply.") from error
         except msgspec.DecodeError as error:
             raise MalformedBody(f"The body is not valid JSON: {error}.") from error
-        return decoded, extra
 
 
 def _refusal(text: str) -> SeekwayError:

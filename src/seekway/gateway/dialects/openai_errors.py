@@ -39,6 +39,9 @@ def error_headers(error: SeekwayError) -> dict[str, str]:
 class OpenAIErrors:
     """See :class:`seekway.gateway.encoder.ErrorForm`; the envelope has no place for the request's id, the ``x-request-id`` header has."""
 
+    def status(self, error: SeekwayError) -> int:
+        return error.status
+
     def body(self, error: SeekwayError, request_id: str) -> bytes:
         return encode_error(error)
 

@@ -7,6 +7,10 @@ from dataclasses import dataclass
 
 import msgspec
 
+from seekway.gateway.dialects.anthropic_answer import AnthropicMessage
+from seekway.gateway.dialects.anthropic_count_tokens import CountTokensBody, TokensCount
+from seekway.gateway.dialects.anthropic_errors import AnthropicErrorEnvelope
+from seekway.gateway.dialects.anthropic_messages import MessagesBody
 from seekway.gateway.dialects.openai_chat import ChatBody
 from seekway.gateway.dialects.openai_chat_answer import ChatCompletion
 from seekway.gateway.dialects.openai_completions import Completion, CompletionBody
@@ -14,6 +18,7 @@ from seekway.gateway.dialects.openai_embeddings import EmbeddingAnswer, Embeddin
 from seekway.gateway.dialects.openai_errors import ErrorEnvelope
 from seekway.gateway.dialects.rerank import RerankAnswer, RerankBody
 from seekway.gateway.model_call import Operation
+from seekway.gateway.operations.anthropic import CountTokens, Messages
 from seekway.gateway.operations.openai import Chat, Completions
 from seekway.gateway.operations.vectors import Embeddings, Rerank
 
@@ -43,11 +48,25 @@ def fast_routes(routes: tuple[ModelRoute, ...]) -> Mapping[bytes, FastRoute]:
 
 
 def model_routes() -> tuple[ModelRoute, ...]:
-    """Each under ``/v1`` and, as DeepSeek's own base has them, without."""
+    """Each under ``/v1`` and, as DeepSeek's own base has them, without; Anthropic's under ``/anthropic`` too, where DeepSeek has them."""
     chats = ("/v1/chat/completions", "/chat/completions", "/beta/chat/completions")
     return (
         ModelRoute(Chat(), chats, ChatBody, ChatCompletion),
         ModelRoute(Completions(), ("/v1/completions", "/completions", "/beta/completions"), CompletionBody, Completion),
+        ModelRoute(
+            Messages(),
+            ("/v1/messages", "/anthropic/v1/messages"),
+            MessagesBody,
+            AnthropicMessage,
+            AnthropicErrorEnvelope,
+        ),
+        ModelRoute(
+            CountTokens(),
+            ("/v1/messages/count_tokens", "/anthropic/v1/messages/count_tokens"),
+            CountTokensBody,
+            TokensCount,
+            AnthropicErrorEnvelope,
+        ),
         ModelRoute(Embeddings(), ("/v1/embeddings", "/embeddings"), EmbeddingBody, EmbeddingAnswer),
         ModelRoute(Rerank(), ("/v1/rerank", "/rerank"), RerankBody, RerankAnswer),
     )

@@ -171,7 +171,7 @@ class TokenIds(_message.Message):
     def __init__(self, ids: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class GenerateRequest(_message.Message):
-    __slots__ = ("id", "model", "messages", "prompt_text", "prompt_tokens", "suffix", "echo", "sampling", "tools", "tool_choice", "response_format", "thinking", "user_id", "extra_json")
+    __slots__ = ("id", "model", "messages", "prompt_text", "prompt_tokens", "suffix", "echo", "sampling", "tools", "tool_choice", "response_format", "thinking", "user_id", "extra_json", "whole")
     ID_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     MESSAGES_FIELD_NUMBER: _ClassVar[int]
@@ -186,6 +186,7 @@ class GenerateRequest(_message.Message):
     THINKING_FIELD_NUMBER: _ClassVar[int]
     USER_ID_FIELD_NUMBER: _ClassVar[int]
     EXTRA_JSON_FIELD_NUMBER: _ClassVar[int]
+    WHOLE_FIELD_NUMBER: _ClassVar[int]
     id: str
     model: str
     messages: _containers.RepeatedCompositeFieldContainer[Message]
@@ -200,7 +201,8 @@ class GenerateRequest(_message.Message):
     thinking: Thinking
     user_id: str
     extra_json: str
-    def __init__(self, id: _Optional[str] = ..., model: _Optional[str] = ..., messages: _Optional[_Iterable[_Union[Message, _Mapping]]] = ..., prompt_text: _Optional[str] = ..., prompt_tokens: _Optional[_Union[TokenIds, _Mapping]] = ..., suffix: _Optional[str] = ..., echo: _Optional[bool] = ..., sampling: _Optional[_Union[Sampling, _Mapping]] = ..., tools: _Optional[_Iterable[_Union[Tool, _Mapping]]] = ..., tool_choice: _Optional[_Union[ToolChoice, _Mapping]] = ..., response_format: _Optional[_Union[ResponseFormat, _Mapping]] = ..., thinking: _Optional[_Union[Thinking, _Mapping]] = ..., user_id: _Optional[str] = ..., extra_json: _Optional[str] = ...) -> None: ...
+    whole: bool
+    def __init__(self, id: _Optional[str] = ..., model: _Optional[str] = ..., messages: _Optional[_Iterable[_Union[Message, _Mapping]]] = ..., prompt_text: _Optional[str] = ..., prompt_tokens: _Optional[_Union[TokenIds, _Mapping]] = ..., suffix: _Optional[str] = ..., echo: _Optional[bool] = ..., sampling: _Optional[_Union[Sampling, _Mapping]] = ..., tools: _Optional[_Iterable[_Union[Tool, _Mapping]]] = ..., tool_choice: _Optional[_Union[ToolChoice, _Mapping]] = ..., response_format: _Optional[_Union[ResponseFormat, _Mapping]] = ..., thinking: _Optional[_Union[Thinking, _Mapping]] = ..., user_id: _Optional[str] = ..., extra_json: _Optional[str] = ..., whole: _Optional[bool] = ...) -> None: ...
 
 class TopLogprob(_message.Message):
     __slots__ = ("token", "logprob", "utf8")
@@ -335,6 +337,14 @@ class RerankResponse(_message.Message):
     scores: _containers.RepeatedCompositeFieldContainer[RerankScore]
     prompt_tokens: int
     def __init__(self, scores: _Optional[_Iterable[_Union[RerankScore, _Mapping]]] = ..., prompt_tokens: _Optional[int] = ...) -> None: ...
+
+class CountTokensResponse(_message.Message):
+    __slots__ = ("tokens", "estimated")
+    TOKENS_FIELD_NUMBER: _ClassVar[int]
+    ESTIMATED_FIELD_NUMBER: _ClassVar[int]
+    tokens: int
+    estimated: bool
+    def __init__(self, tokens: _Optional[int] = ..., estimated: _Optional[bool] = ...) -> None: ...
 
 class AnalyzeRequest(_message.Message):
     __slots__ = ("id", "text", "model", "labels")

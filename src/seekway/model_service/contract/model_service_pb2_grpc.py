@@ -49,6 +49,11 @@ class ModelServiceStub:
                 request_serializer=model__service__pb2.RerankRequest.SerializeToString,
                 response_deserializer=model__service__pb2.RerankResponse.FromString,
                 _registered_method=True)
+        self.CountTokens = channel.unary_unary(
+                '/seekway.v1.ModelService/CountTokens',
+                request_serializer=model__service__pb2.GenerateRequest.SerializeToString,
+                response_deserializer=model__service__pb2.CountTokensResponse.FromString,
+                _registered_method=True)
         self.Analyze = channel.unary_unary(
                 '/seekway.v1.ModelService/Analyze',
                 request_serializer=model__service__pb2.AnalyzeRequest.SerializeToString,
@@ -84,6 +89,13 @@ class ModelServiceServicer:
 
     def Rerank(self, request, context):
         """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CountTokens(self, request, context):
+        """How many tokens the prompt of a chat has; nothing is generated.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -125,6 +137,11 @@ def add_ModelServiceServicer_to_server(servicer, server):
                     servicer.Rerank,
                     request_deserializer=model__service__pb2.RerankRequest.FromString,
                     response_serializer=model__service__pb2.RerankResponse.SerializeToString,
+            ),
+            'CountTokens': grpc.unary_unary_rpc_method_handler(
+                    servicer.CountTokens,
+                    request_deserializer=model__service__pb2.GenerateRequest.FromString,
+                    response_serializer=model__service__pb2.CountTokensResponse.SerializeToString,
             ),
             'Analyze': grpc.unary_unary_rpc_method_handler(
                     servicer.Analyze,
@@ -223,6 +240,33 @@ class ModelService:
             '/seekway.v1.ModelService/Rerank',
             model__service__pb2.RerankRequest.SerializeToString,
             model__service__pb2.RerankResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CountTokens(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/seekway.v1.ModelService/CountTokens',
+            model__service__pb2.GenerateRequest.SerializeToString,
+            model__service__pb2.CountTokensResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -68,6 +68,7 @@ def generate_to_proto(request: GenerateRequest) -> pb.GenerateRequest:
             thinking=pb.Thinking(enabled=request.thinking.enabled, effort=request.thinking.effort),
             user_id=request.user_id,
             extra_json=_to_json(request.extra) if request.extra else "",
+            whole=not request.stream,
         )
         if isinstance(request.prompt, str):
             message.prompt_text = request.prompt
@@ -92,6 +93,7 @@ def generate_from_proto(message: pb.GenerateRequest, deadline_s: float | None) -
             thinking=_thinking_from_proto(message.thinking),
             user_id=message.user_id if message.HasField("user_id") else None,
             deadline_s=deadline_s,
+            stream=not message.whole,
             extra=_object_from_json(message.extra_json),
         )
 

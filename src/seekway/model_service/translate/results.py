@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from seekway.core.errors import BackendProtocolError
-from seekway.core.types import EmbedResult, EngineStats, ModelInfo, RerankResult, RerankScore
+from seekway.core.types import EmbedResult, EngineStats, ModelInfo, RerankResult, RerankScore, TokenCount
 from seekway.model_service.analysis import Analysis, AnalyzeText, Sentiment
 from seekway.model_service.contract import model_service_pb2 as pb
 from seekway.model_service.translate.events import usage_from_proto, usage_to_proto
@@ -37,6 +37,14 @@ def rerank_result_to_proto(result: RerankResult) -> pb.RerankResponse:
 
 def rerank_result_from_proto(message: pb.RerankResponse) -> RerankResult:
     return RerankResult(tuple(RerankScore(found.index, found.score) for found in message.scores), message.prompt_tokens)
+
+
+def token_count_to_proto(count: TokenCount) -> pb.CountTokensResponse:
+    return pb.CountTokensResponse(tokens=count.tokens, estimated=not count.exact)
+
+
+def token_count_from_proto(message: pb.CountTokensResponse) -> TokenCount:
+    return TokenCount(message.tokens, exact=not message.estimated)
 
 
 def models_to_proto(models: tuple[ModelInfo, ...]) -> pb.ListModelsResponse:
