@@ -21,6 +21,6 @@ def unwrap(wrapped: str) -> str | None:
     if not wrapped.startswith(_MARK):
         return None
     try:
-        return base64.urlsafe_b64decode(wrapped.removeprefix(_MARK)).decode()
+        return base64.b64decode(wrapped.removeprefix(_MARK), altchars=b"-_", validate=True).decode()
     except (binascii.Error, ValueError):
         return None
