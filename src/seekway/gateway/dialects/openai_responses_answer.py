@@ -130,9 +130,9 @@ class ResponsesStream:
 
     def _begin(self, blocks: list[bytes]) -> None:
         if self._count == 0:
-            response = self._draft.begun()
-            self._response(blocks, b"response.created", response)
-            self._response(blocks, b"response.in_progress", response)
+            members = b'"response":' + _encode(self._draft.begun())
+            self._event(blocks, b"response.created", members)
+            self._event(blocks, b"response.in_progress", members)
 
     def _enter(self, blocks: list[bytes], item: AnyDraft) -> None:
         """Make ``item`` the one that deltas go to; says that it begins when it is new, and that the text before it is done."""

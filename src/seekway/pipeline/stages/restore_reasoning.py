@@ -71,17 +71,11 @@ class NotingFilter:
 
     def feed(self, events: Sequence[Event]) -> Sequence[Event]:
         for event in events:
-            if isinstance(event, ReasoningDelta):
-                self._length += len(event.text)
-                if self._length <= _MOST_CHARACTERS:
-                    self._reasoning.append(event.text)
-                else:
-                    self._reasoning.clear()
-            elif isinstance(event, ToolCallDelta):
-                if event.id is not None:
-                    self._ids[event.index] = event.id
-                    self._names[event.index] = event.name or ""
-                self._arguments.setdefault(event.index, []).append(event.arguments)
+            # By exact type: most events are text, which is then passed over in two comparisons.
+            if type(event) is ReasoningDelta:
+                self._note_reasoning(event.text)
+            elif type(event) is ToolCallDelta:
+                self._note_call(event)
         return events
 
     def end(self) -> Sequence[Event]:
@@ -93,6 +87,19 @@ class NotingFilter:
             ]
             self._memory.keep(calls, "".join(self._reasoning))
         return ()
+
+    def _note_reasoning(self, text: str) -> None:
+        self._length += len(text)
+        if self._length <= _MOST_CHARACTERS:
+            self._reasoning.append(text)
+        else:
+            self._reasoning.clear()
+
+    def _note_call(self, event: ToolCallDelta) -> None:
+        if event.id is not None:
+            self._ids[event.index] = event.id
+            self._names[event.index] = event.name or ""
+        self._arguments.setdefault(event.index, []).append(event.arguments)
 
     def _by_deepseek(self) -> bool:
         """Its cloud wants the member back even where the model had nothing to think about; elsewhere an empty one is noise."""
