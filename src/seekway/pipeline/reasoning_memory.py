@@ -62,15 +62,15 @@ def _meaning(arguments: str) -> bytes:
 
 
 class _Answer:
-    """``calls`` are its keys; ``size`` in bytes; ``until`` on the memory's clock."""
+    """``calls`` are its keys; ``size`` in bytes; ``used`` is when it was last, on the memory's clock."""
 
-    __slots__ = ("calls", "reasoning", "size", "until")
+    __slots__ = ("calls", "reasoning", "size", "used")
 
-    def __init__(self, calls: tuple[bytes, ...], reasoning: str, until: float) -> None:
+    def __init__(self, calls: tuple[bytes, ...], reasoning: str, used: float) -> None:
         self.calls = calls
         self.reasoning = reasoning
         self.size = sys.getsizeof(reasoning) + _ANSWER_OVERHEAD + _CALL_OVERHEAD * len(calls)
-        self.until = until
+        self.used = used
 
 
 class LocalReasoningMemory:
@@ -80,11 +80,10 @@ class LocalReasoningMemory:
     """
 
     def __init__(self, settings: ReasoningSettings, clock: Callable[[], float] = time.monotonic) -> None:
-        self._most_answers = settings.max_answers
-        self._most_bytes = settings.max_mib * 1024 * 1024
-        self._ttl_s = settings.ttl_s
+        self._settings = settings
+        self._most_bytes = settings.max_mib * 1024 * 1024 if settings.restore else 0
         self._clock = clock
-        # Use moves an answer to the end and renews its time: the first is both the least recently used and the next to expire.
+        # Use moves an answer to the end: the first is both the least recently used and the next to expire.
         self._answers: OrderedDict[_Answer, None] = OrderedDict()
         self._by_call: dict[bytes, _Answer] = {}
         self._bytes = 0
@@ -96,8 +95,15 @@ class LocalReasoningMemory:
     def size_bytes(self) -> int:
         return self._bytes
 
+    def bound(self, settings: ReasoningSettings) -> None:
+        """Keep to other bounds from now on; what is over them is forgotten, all of it where nothing is to be restored."""
+        self._settings = settings
+        self._most_bytes = settings.max_mib * 1024 * 1024 if settings.restore else 0
+        self.sweep()
+        self._make_room(0, 0)
+
     def keep(self, calls: Sequence[bytes], reasoning: str) -> None:
-        answer = _Answer(tuple(dict.fromkeys(calls)), reasoning, self._clock() + self._ttl_s)
+        answer = _Answer(tuple(dict.fromkeys(calls)), reasoning, self._clock())
         for call in answer.calls:
             before = self._by_call.get(call)
             if before is not None:
@@ -105,10 +111,7 @@ class LocalReasoningMemory:
         self.sweep()
         if not answer.calls or answer.size > self._most_bytes:
             return
-        while self._answers and (
-            len(self._answers) >= self._most_answers or self._bytes + answer.size > self._most_bytes
-        ):
-            self._forget(next(iter(self._answers)))
+        self._make_room(1, answer.size)
         self._answers[answer] = None
         self._bytes += answer.size
         for call in answer.calls:
@@ -116,24 +119,29 @@ class LocalReasoningMemory:
 
     def recall(self, calls: Sequence[bytes]) -> Mapping[bytes, str]:
         self.sweep()
-        until = self._clock() + self._ttl_s
+        now = self._clock()
         found: dict[bytes, str] = {}
         for call in calls:
             answer = self._by_call.get(call)
             if answer is not None:
-                answer.until = until
+                answer.used = now
                 self._answers.move_to_end(answer)
                 found[call] = answer.reasoning
         return found
 
     def sweep(self) -> None:
         """Forget what has expired; every use does it, and whoever wants an idle process to forget in time calls it now and then."""
-        now = self._clock()
+        since = self._clock() - self._settings.ttl_s
         while self._answers:
             oldest = next(iter(self._answers))
-            if oldest.until > now:
+            if oldest.used > since:
                 return
             self._forget(oldest)
+
+    def _make_room(self, answers: int, size: int) -> None:
+        most = self._settings.max_answers - answers
+        while self._answers and (len(self._answers) > most or self._bytes + size > self._most_bytes):
+            self._forget(next(iter(self._answers)))
 
     def _forget(self, answer: _Answer) -> None:
         if answer not in self._answers:

@@ -119,6 +119,23 @@ def test_an_answer_expires_after_its_last_use() -> None:
     assert (len(kept), kept.size_bytes) == (0, 0)
 
 
+def test_other_bounds_hold_at_once() -> None:
+    clock = Clock()
+    kept = memory(clock)
+    for name in "abc":
+        kept.keep([key(name)], name)
+        clock.now += 10
+    kept.bound(ReasoningSettings(max_answers=2))
+    assert known(kept, "abc") == "bc"
+    clock.now += 10
+    kept.keep([key("d")], "d")
+    kept.bound(ReasoningSettings(ttl_s=5))
+    assert known(kept, "bcd") == "d"
+    kept.bound(ReasoningSettings(restore=False))
+    kept.keep([key("e")], "e")
+    assert (len(kept), kept.size_bytes) == (0, 0)
+
+
 def test_an_answers_calls_share_its_reasoning() -> None:
     kept = memory()
     kept.keep([key("a"), key("b"), key("a")], "both")

@@ -208,8 +208,8 @@ async def test_a_memory_elsewhere_may_take_its_time(memory: LocalReasoningMemory
     assert (await waiting).messages[1].reasoning == "I should search."
 
 
-def test_the_stages_share_one_memory_and_can_be_left_out() -> None:
-    (restore,), (noting,) = reasoning_stages(ReasoningSettings())
+def test_the_stages_share_one_memory_and_can_be_left_out(memory: LocalReasoningMemory) -> None:
+    (restore,), (noting,) = reasoning_stages(ReasoningSettings(), memory)
     stream = noting.open(ask(USER), exchange())
     assert stream is not None
     stream.feed(ANSWER)
@@ -217,7 +217,10 @@ def test_the_stages_share_one_memory_and_can_be_left_out() -> None:
     done = restore(ask(USER, turn(), OUTPUT), exchange())
     assert isinstance(done, GenerateRequest)
     assert done.messages[1].reasoning
-    assert reasoning_stages(ReasoningSettings(restore=False)) == ((), ())
+    reasoning_stages(ReasoningSettings(), memory)
+    assert len(memory) == 1
+    assert reasoning_stages(ReasoningSettings(restore=False), memory) == ((), ())
+    assert len(memory) == 0
 
 
 def test_nothing_but_the_messages_changes(memory: LocalReasoningMemory) -> None:

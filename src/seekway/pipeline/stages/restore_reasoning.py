@@ -107,11 +107,13 @@ class NotingFilter:
         return route is not None and route.member.kind == "deepseek"
 
 
-def reasoning_stages(settings: ReasoningSettings) -> tuple[tuple[RestoreReasoning, ...], tuple[NoteReasoning, ...]]:
-    """The request stage and the stream stage over one memory of this process; none where the settings say so."""
+def reasoning_stages(
+    settings: ReasoningSettings, memory: LocalReasoningMemory
+) -> tuple[tuple[RestoreReasoning, ...], tuple[NoteReasoning, ...]]:
+    """The request stage and the stream stage over ``memory``, which keeps to ``settings`` from now on; none where they say so."""
+    memory.bound(settings)
     if not settings.restore:
         return (), ()
-    memory = LocalReasoningMemory(settings)
     return (RestoreReasoning(memory),), (NoteReasoning(memory),)
 
 
