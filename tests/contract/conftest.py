@@ -69,8 +69,7 @@ def client_run(seekway_url: str, embed_model: str) -> ClientRun:
 
     def run(client: str) -> Seen:
         if client not in runs:
-            command = [*_command(client), seekway_url, CHAT_MODEL, embed_model]
-            runs[client] = _run(command, client)
+            runs[client] = run_client(client, seekway_url, CHAT_MODEL, embed_model)
         return runs[client]
 
     return run
@@ -91,13 +90,19 @@ def scripted_run() -> ClientRun:
     return run
 
 
+def run_client(client: str, url: str, chat_model: str, embed_model: str) -> Seen:
+    """What each check of ``client``'s script saw at ``url``; skips where the client is not installed."""
+    return _run([*_command(client), url, chat_model, embed_model], client)
+
+
 def _command(client: str) -> list[str]:
     if client.startswith("node_"):
         node = shutil.which("node")
         if node is None or not (HERE / "node" / "node_modules").is_dir():
             pytest.skip("the npm clients are not installed: install Node.js, then run make clients")
         return [node, str(HERE / "node" / f"{client.removeprefix('node_')}_client.mjs")]
-    python = CLIENTS / client.removesuffix("_scripted") / "bin" / "python"
+    # A package may have several scripts: openai_responses runs in the environment openai.
+    python = CLIENTS / client.split("_")[0] / "bin" / "python"
     if not python.exists():
         pytest.skip(f"the client {client} is not installed: run make clients")
     return [str(python), str(HERE / "scripts" / f"{client}_client.py")]

@@ -20,6 +20,7 @@ from seekway.core.errors import ConfigError
 from seekway.core.sections.backends import OWN_BACKEND, BackendSettings
 from seekway.core.sections.gateway import GatewaySettings
 from seekway.core.sections.log import LogSettings
+from seekway.core.sections.reasoning import ReasoningSettings
 from seekway.core.sections.routing import OwnPlace, RouteSettings, RoutingSettings, check_routes
 from seekway.core.sections.serving import CatalogSettings, EngineSettings, ModelServiceSettings, ModelSettings
 
@@ -48,6 +49,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     engine: Annotated[EngineSettings, Meta(description="Defaults of local engines.")] = EngineSettings()
     catalog: Annotated[CatalogSettings, Meta(description="Where models come from and lie.")] = CatalogSettings()
     log: Annotated[LogSettings, Meta(description="Logs.")] = LogSettings()
+    reasoning: Annotated[ReasoningSettings, Meta(description="Reasoning that clients forget to send back.")] = (
+        ReasoningSettings()
+    )
     models: Annotated[
         tuple[ModelSettings, ...], Meta(description="Local models; empty: the demo model and the embedding model.")
     ] = ()

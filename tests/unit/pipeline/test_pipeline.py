@@ -192,6 +192,6 @@ async def test_a_trial_asks_no_backend_and_counts_nothing() -> None:
     line = build_pipeline(Settings(), [Member("own", backend)], LastingParts())
     exchange = Exchange(RequestRecord("r"))
     traces = await line.trial(REQUEST, "a", exchange)
-    assert [trace.events_in for trace in traces] == [0, 0, 0, 0, 3]
+    assert [trace.events_in for trace in traces] == [0, 0, 0, 0, 0, 3, 3]
     assert backend.requests == []
     assert all(figures.calls == 0 for figures in line.figures())

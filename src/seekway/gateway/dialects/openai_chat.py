@@ -26,7 +26,7 @@ from seekway.gateway.dialects.openai_messages import WireMessage, read_messages,
 from seekway.gateway.dialects.openai_tools import WireTool, WireToolChoice, check_strict, read_tool_choice, read_tools
 
 _MOST_TOKENS = 393216
-_EFFORTS: dict[str, ReasoningEffort] = {
+EFFORTS: dict[str, ReasoningEffort] = {
     "none": "none",
     "minimal": "low",
     "low": "low",
@@ -187,7 +187,7 @@ def _sampling(wire: ChatBody) -> Sampling:
 def _thinking(wire: ChatBody, template: dict[str, Any]) -> Thinking:
     """One switch of the four spellings, DeepSeek's own first; takes the switches out of ``template``."""
     switches = [template.pop(name, None) for name in ("enable_thinking", "thinking")]
-    effort = _EFFORTS[wire.reasoning_effort] if wire.reasoning_effort is not None else None
+    effort = EFFORTS[wire.reasoning_effort] if wire.reasoning_effort is not None else None
     enabled = next((switch for switch in (wire.enable_thinking, *switches) if isinstance(switch, bool)), None)
     if wire.thinking is not None:
         enabled = wire.thinking.type == "enabled"

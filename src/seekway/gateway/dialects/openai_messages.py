@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Literal
 
 import msgspec
@@ -100,11 +100,12 @@ def read_messages(wire: list[WireMessage]) -> tuple[Message, ...]:
                 param=f"{at}.prefix",
             )
     if parts:
-        _check_images(messages)
+        check_images(messages, "messages")
     return tuple(messages)
 
 
-def _check_images(messages: list[Message]) -> None:
+def check_images(messages: Sequence[Message], param: str) -> None:
+    """Raises ``InvalidRequest`` for more images than DeepSeek allows."""
     images = sum(
         isinstance(part, ImagePart)
         for message in messages
@@ -112,7 +113,7 @@ def _check_images(messages: list[Message]) -> None:
         for part in message.content
     )
     if images > _MOST_IMAGES:
-        raise InvalidRequest(f"There are {images} images; at most {_MOST_IMAGES} are allowed.", param="messages")
+        raise InvalidRequest(f"There are {images} images; at most {_MOST_IMAGES} are allowed.", param=param)
 
 
 def texts(messages: tuple[Message, ...]) -> Iterator[str]:

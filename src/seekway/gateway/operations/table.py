@@ -16,10 +16,13 @@ from seekway.gateway.dialects.openai_chat_answer import ChatCompletion
 from seekway.gateway.dialects.openai_completions import Completion, CompletionBody
 from seekway.gateway.dialects.openai_embeddings import EmbeddingAnswer, EmbeddingBody
 from seekway.gateway.dialects.openai_errors import ErrorEnvelope
+from seekway.gateway.dialects.openai_responses import ResponsesBody
+from seekway.gateway.dialects.openai_responses_object import ResponseObject
 from seekway.gateway.dialects.rerank import RerankAnswer, RerankBody
 from seekway.gateway.model_call import Operation
 from seekway.gateway.operations.anthropic import CountTokens, Messages
 from seekway.gateway.operations.openai import Chat, Completions
+from seekway.gateway.operations.openai_responses import Responses
 from seekway.gateway.operations.vectors import Embeddings, Rerank
 
 
@@ -52,6 +55,7 @@ def model_routes() -> tuple[ModelRoute, ...]:
     chats = ("/v1/chat/completions", "/chat/completions", "/beta/chat/completions")
     return (
         ModelRoute(Chat(), chats, ChatBody, ChatCompletion),
+        ModelRoute(Responses(), ("/v1/responses", "/responses"), ResponsesBody, ResponseObject),
         ModelRoute(Completions(), ("/v1/completions", "/completions", "/beta/completions"), CompletionBody, Completion),
         ModelRoute(
             Messages(),
