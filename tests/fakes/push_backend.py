@@ -22,6 +22,7 @@ from tests.fakes.backend import FakeBackend
 
 Step = tuple[Event, ...] | SeekwayError | float | Literal["end", "hang"]
 Script = Sequence[Step]
+Play = Callable[[GenerateRequest], Script]
 
 
 def whole(*texts: str, after: float = 0.0) -> Script:
@@ -125,11 +126,15 @@ class _ScriptedFlow:
 
 
 class ScriptedPush:
-    """Plays ``scripts`` one after the other, the last again and again; ``started_at`` are the times of the attempts."""
+    """Plays ``scripts`` one after the other, the last again and again; ``started_at`` are the times of the attempts.
+
+    ``play`` set makes each script from the request in their place.
+    """
 
     def __init__(self, loop: ManualLoop, *scripts: Script) -> None:
         self.loop = loop
         self.scripts = list(scripts) or [whole("Hello")]
+        self.play: Play | None = None
         self.requests: list[GenerateRequest] = []
         self.started_at: list[float] = []
         self.flows: list[_ScriptedFlow] = []
@@ -140,7 +145,10 @@ class ScriptedPush:
         self.requests.append(request)
         self.started_at.append(self.loop.time())
         self.running += 1
-        script = self.scripts.pop(0) if len(self.scripts) > 1 else self.scripts[0]
+        if self.play is not None:
+            script = self.play(request)
+        else:
+            script = self.scripts.pop(0) if len(self.scripts) > 1 else self.scripts[0]
         flow = _ScriptedFlow(self, script, sink)
         self.flows.append(flow)
         return flow

@@ -156,15 +156,14 @@ class Dispatch:
             self._give_up(now)
             return
         if self._waits_for and now >= self._until:
-            reason, self._waits_for = self._waits_for, ""
-            if reason == "hedge":
+            if self._waits_for == "line":
+                self.shed()
+            elif self._waits_for == "hedge":
+                self._waits_for = ""
                 self._hedge(now)
-            elif reason == "backoff":
-                self._go(self._pick(now) or self._pick_again(now), now)
             else:
-                self._lane.shed += 1
-                self._error = self._error or _full(self._lane.name)
-                self._give_up(now)
+                self._waits_for = ""
+                self._go(self._pick(now) or self._pick_again(now), now)
         if not self._over:
             self._watch()
 
@@ -182,10 +181,9 @@ class Dispatch:
         return True
 
     def shed(self) -> None:
-        """Somebody more urgent has taken its place in the line."""
+        """It has waited long enough, or somebody more urgent has taken its place in the line."""
         if self._over:
             return
-        self._waits_for = ""
         self._lane.shed += 1
         self._error = self._error or _full(self._lane.name)
         self._give_up(self.time())
