@@ -5,6 +5,9 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
+import msgspec
+
+from seekway.core.errors import SeekwayError
 from seekway.core.ports import Flow
 from seekway.core.sections.resilience import ResilienceSettings
 from seekway.core.types import GenerateRequest, Message
@@ -17,10 +20,6 @@ from seekway.pipeline.exchange import Exchange
 from tests.fakes.push_backend import FirstAvailable, Heard, ManualLoop, Script, ScriptedPush, endpoint_of, pool_of
 
 REQUEST = GenerateRequest("1", "m", (Message("user", "hi"),))
-
-
-def _as_it_is(request: GenerateRequest, _exchange: Exchange) -> GenerateRequest:
-    return request
 
 
 @dataclass
@@ -37,18 +36,21 @@ class DispatchBench:
         self,
         *backends: tuple[Script, ...],
         policy: ResilienceSettings | None = None,
-        shape: Shape = _as_it_is,
+        shape: Shape | None = None,
         kind: BackendKind = "openai",
         seed: int = 1,
     ) -> None:
         self.loop = ManualLoop()
+        self.refusal: SeekwayError | None = None
         self.policy = policy or ResilienceSettings()
         self.backends = [ScriptedPush(self.loop, *scripts) for scripts in backends]
         self.endpoints = [
             endpoint_of(f"b{at}", backend, self.policy, kind=kind) for at, backend in enumerate(self.backends)
         ]
-        self.balancer = FirstAvailable(pool_of(self.endpoints))
-        self.dispatcher = Dispatcher(self.loop, self.balancer, shape, lambda _: self.policy, random.Random(seed))
+        self.selection = FirstAvailable(pool_of(self.endpoints))
+        self.dispatcher = Dispatcher(
+            self.loop, self._select, shape or self._shape, lambda _: self.policy, random.Random(seed)
+        )
 
     def start(self, request: GenerateRequest = REQUEST, *, within: float | None = 600.0, priority: int = 1) -> Asked:
         heard = Heard()
@@ -72,3 +74,12 @@ class DispatchBench:
     @property
     def outstanding(self) -> int:
         return sum(endpoint.outstanding for endpoint in self.endpoints)
+
+    def _select(self, _request: GenerateRequest, _exchange: Exchange) -> FirstAvailable:
+        if self.refusal is not None:
+            raise self.refusal
+        return self.selection
+
+    def _shape(self, request: GenerateRequest, exchange: Exchange) -> GenerateRequest:
+        left = None if exchange.deadline is None else exchange.deadline - self.loop.time()
+        return msgspec.structs.replace(request, model=exchange.resolved.name, deadline_s=left)

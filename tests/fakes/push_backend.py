@@ -133,13 +133,17 @@ class ScriptedPush:
 
     def __init__(self, loop: ManualLoop, *scripts: Script) -> None:
         self.loop = loop
-        self.scripts = list(scripts) or [whole("Hello")]
+        self.scripts = list(scripts)
         self.play: Play | None = None
         self.requests: list[GenerateRequest] = []
         self.started_at: list[float] = []
         self.flows: list[_ScriptedFlow] = []
         self.running = 0
         self.cancelled = 0
+
+    def will(self, *scripts: Script) -> None:
+        """Play these from now on."""
+        self.scripts = list(scripts)
 
     def start(self, request: GenerateRequest, sink: EventSink, /) -> _ScriptedFlow:
         self.requests.append(request)
@@ -226,10 +230,18 @@ class FakePool:
     choices: tuple[FakeChoice, ...]
 
 
+class PushingBackend(FakeBackend):
+    """``push`` as a member's backend."""
+
+    def __init__(self, push: ScriptedPush) -> None:
+        super().__init__()
+        self.start = push.start
+
+
 def endpoint_of(
     name: str, source: ScriptedPush, policy: ResilienceSettings, *, kind: BackendKind = "openai", tier: int = 0
 ) -> Endpoint:
-    return Endpoint(Member(name, FakeBackend(), kind), source, FixedLatency(), policy, tier=tier)
+    return Endpoint(Member(name, PushingBackend(source), kind), FixedLatency(), policy, tier=tier)
 
 
 def pool_of(endpoints: Iterable[Endpoint], name: str = "m") -> FakePool:
@@ -238,24 +250,20 @@ def pool_of(endpoints: Iterable[Endpoint], name: str = "m") -> FakePool:
 
 
 class FirstAvailable:
-    """Picks the first that is available and was not tried."""
+    """A selection that picks the first that is available and was not tried."""
 
     def __init__(self, pool: FakePool) -> None:
-        self.fixed = pool
-
-    def pool(self, _request: GenerateRequest, _exchange: Exchange, /) -> FakePool:
-        return self.fixed
+        self.pool = pool
 
     def pick(
         self,
-        pool: FakePool,
         _request: GenerateRequest,
         _exchange: Exchange,
         now: float,
         tried: Collection[str],
         /,
     ) -> FakeChoice | None:
-        for choice in pool.choices:
+        for choice in self.pool.choices:
             if choice.endpoint.name not in tried and choice.endpoint.available(now):
                 return choice
         return None

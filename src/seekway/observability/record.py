@@ -30,8 +30,6 @@ class RequestRecord:
     attempts: int = 0
     """How often a backend was asked."""
     status: int = 0
-    attempts: int = 0
-    """Times that a backend was asked; more than 1 says that a failure was hidden or a second backend asked beside the first."""
     started: float = field(default_factory=time.perf_counter)
     first_token_at: float | None = None
     last_token_at: float | None = None

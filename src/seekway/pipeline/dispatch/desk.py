@@ -18,7 +18,10 @@ from seekway.pipeline.routing.ejection import Neighbours
 from seekway.pipeline.routing.endpoint import Endpoint
 
 Shape = Callable[[GenerateRequest, Exchange], GenerateRequest]
-"""Makes the request fit the route that ``exchange`` has taken; raises a ``SeekwayError`` to refuse it."""
+"""Makes the request fit the route that ``exchange`` has taken: its rules, its name for the model, what is left of the time.
+
+Raises a ``SeekwayError`` to refuse it.
+"""
 
 
 PolicyOf = Callable[[str], ResilienceSettings]
@@ -45,18 +48,21 @@ class Pool(Protocol):
     def choices(self) -> Sequence[Choice]: ...
 
 
-class Balancer(Protocol):
-    """Chooses a backend."""
+class Selection(Protocol):
+    """Where one request may go, and how one of them is chosen."""
 
-    def pool(self, request: GenerateRequest, exchange: Exchange, /) -> Pool:
-        """Raises a ``SeekwayError`` where no backend serves the model."""
-        ...
+    @property
+    def pool(self) -> Pool: ...
 
     def pick(
-        self, pool: Pool, request: GenerateRequest, exchange: Exchange, now: float, tried: Collection[str], /
+        self, request: GenerateRequest, exchange: Exchange, now: float, tried: Collection[str], /
     ) -> Choice | None:
         """An available choice whose endpoint's name is not in ``tried``; None where there is none."""
         ...
+
+
+Select = Callable[[GenerateRequest, Exchange], Selection]
+"""Where a request may go; raises a ``SeekwayError`` where no backend serves the model."""
 
 
 class Waiting(Protocol):
@@ -107,11 +113,11 @@ class Lane:
 class Desk:
     """``random`` draws the backoff's jitter; ``lanes`` are made as pools are first seen."""
 
-    def __init__(self, loop: Loop, balancer: Balancer, shape: Shape, policy_of: PolicyOf, random: Random) -> None:
+    def __init__(self, loop: Loop, select: Select, shape: Shape, policy_of: PolicyOf, random: Random) -> None:
         self.loop = loop
         self.time = loop.time
         self.sweep = Sweep(loop)
-        self.balancer = balancer
+        self.select = select
         self.shape = shape
         self.policy_of = policy_of
         self.draw = random.random

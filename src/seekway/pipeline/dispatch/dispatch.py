@@ -5,20 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from msgspec.structs import replace
-
 from seekway.core.errors import BackendUnavailable, DeadlineExceeded, Overloaded, SeekwayError
 from seekway.core.ports import EventSink
 from seekway.core.types import Event, GenerateRequest
 from seekway.pipeline.dispatch.attempt import Attempt
 from seekway.pipeline.dispatch.continuation import KeptAnswer, can_be_continued
-from seekway.pipeline.dispatch.desk import Choice, Desk, Lane
+from seekway.pipeline.dispatch.desk import Choice, Desk, Lane, Selection
 from seekway.pipeline.dispatch.verdict import with_retry_after
 from seekway.pipeline.exchange import Exchange
 
 _COME_BACK_S = 1.0
-_SLACK_S = 0.05
-"""By so much the deadline told to a backend may be off; the sweep keeps to the exact one."""
 
 Reason = Literal["", "hedge", "backoff", "line"]
 
@@ -27,13 +23,22 @@ class Dispatch:
     """The flow of one request. ``live`` are its attempts under way: one, two while it is hedged, none while it waits."""
 
     __slots__ = (
-        "_continued", "_count", "_desk", "_error", "_exchange", "_kept", "_lane", "_live", "_over", "_paused", "_request", "_sink",
+        "_choose", "_continued", "_count", "_desk", "_error", "_exchange", "_kept", "_lane", "_live", "_over", "_paused", "_request", "_sink",
         "_tried", "_until", "_waits_for", "deadline", "forward", "heard", "time",
     )  # fmt: skip
 
-    def __init__(self, desk: Desk, lane: Lane, request: GenerateRequest, exchange: Exchange, sink: EventSink) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        lane: Lane,
+        selection: Selection,
+        request: GenerateRequest,
+        exchange: Exchange,
+        sink: EventSink,
+    ) -> None:
         self._desk = desk
         self._lane = lane
+        self._choose = selection.pick
         self._request = request
         self._exchange = exchange
         self._sink = sink
@@ -56,11 +61,10 @@ class Dispatch:
 
     def begin(self, now: float) -> None:
         """Make the first attempt. Nothing reaches the sink before this has returned."""
-        desk = self._desk
         if self.deadline is not None and now >= self.deadline:
             self._fail_soon(_out_of_time())
             return
-        choice = desk.balancer.pick(self._lane.pool, self._request, self._exchange, now, ())
+        choice = self._choose(self._request, self._exchange, now, ())
         if choice is None:
             choice = self._lane.last_resort(now, ())
         refusal = self._no_room(now) if choice is None else self._try(choice, now)
@@ -198,11 +202,6 @@ class Dispatch:
             request = self._desk.shape(self._request, exchange)
         except SeekwayError as error:
             return error
-        left = None if self.deadline is None else self.deadline - now
-        if request.model != route.name:
-            request = replace(request, model=route.name, deadline_s=left)
-        elif left is not None and (request.deadline_s is None or abs(request.deadline_s - left) > _SLACK_S):
-            request = replace(request, deadline_s=left)
         if self._count:
             self._tried = (*self._tried, endpoint.name)
             endpoint.hedges += hedge
@@ -253,7 +252,7 @@ class Dispatch:
         if self.heard or len(self._live) != 1 or self._count >= self._lane.policy.attempts:
             return
         first = self._live[0]
-        choice = self._desk.balancer.pick(self._lane.pool, self._request, self._exchange, now, self._tried)
+        choice = self._choose(self._request, self._exchange, now, self._tried)
         if choice is None or not self._lane.hedge_budget.take(now):
             return
         # What this backend refuses, the first has taken; the record names the first until the second wins.
@@ -284,7 +283,7 @@ class Dispatch:
         unfit: tuple[str, ...] = ()
         for tried in (self._tried, ()):
             while True:
-                choice = self._desk.balancer.pick(self._lane.pool, self._request, self._exchange, now, (*tried, *unfit))
+                choice = self._choose(self._request, self._exchange, now, (*tried, *unfit))
                 if choice is None:
                     break
                 if kept.fits(choice.route.member.kind):
@@ -294,13 +293,11 @@ class Dispatch:
 
     def _pick(self, now: float) -> Choice | None:
         """Somebody who has not been tried."""
-        found = self._desk.balancer.pick(self._lane.pool, self._request, self._exchange, now, self._tried)
+        found = self._choose(self._request, self._exchange, now, self._tried)
         return found or self._lane.last_resort(now, self._tried)
 
     def _pick_again(self, now: float) -> Choice | None:
-        return self._desk.balancer.pick(
-            self._lane.pool, self._request, self._exchange, now, ()
-        ) or self._lane.last_resort(now, ())
+        return self._choose(self._request, self._exchange, now, ()) or self._lane.last_resort(now, ())
 
     def _no_room(self, now: float) -> SeekwayError | None:
         """Nobody can be asked: stand in line while it is only for want of room; returns the error where that is no use."""

@@ -8,7 +8,7 @@ from random import Random
 from seekway.core.errors import SeekwayError
 from seekway.core.ports import EventSink, Flow
 from seekway.core.types import GenerateRequest
-from seekway.pipeline.dispatch.desk import Balancer, Desk, Lane, PolicyOf, Shape
+from seekway.pipeline.dispatch.desk import Desk, Lane, PolicyOf, Select, Shape
 from seekway.pipeline.dispatch.dispatch import Dispatch
 from seekway.pipeline.dispatch.sweep import Loop
 from seekway.pipeline.exchange import Exchange
@@ -21,28 +21,33 @@ class Dispatcher:
     Everything runs in callbacks of ``loop``: no task and no timer belongs to a single request.
     """
 
-    def __init__(self, loop: Loop, balancer: Balancer, shape: Shape, policy_of: PolicyOf, random: Random) -> None:
-        self._desk = Desk(loop, balancer, shape, policy_of, random)
+    def __init__(self, loop: Loop, select: Select, shape: Shape, policy_of: PolicyOf, random: Random) -> None:
+        self._desk = Desk(loop, select, shape, policy_of, random)
 
     def start(self, request: GenerateRequest, exchange: Exchange, sink: EventSink) -> Flow:
         """Begin; never raises, every failure is the sink's to hear."""
         desk = self._desk
         try:
-            pool = desk.balancer.pool(request, exchange)
+            selection = desk.select(request, exchange)
         except SeekwayError as error:
             return _Refused(desk, sink, error)
-        lane = desk.lane(pool)
+        lane = desk.lane(selection.pool)
         lane.requests += 1
         lane.retry_budget.request()
         if lane.policy.hedge:
             lane.hedge_budget.request()
-        dispatch = Dispatch(desk, lane, request, exchange, sink)
+        dispatch = Dispatch(desk, lane, selection, request, exchange, sink)
         dispatch.begin(desk.time())
         return dispatch
 
     def lanes(self) -> Iterable[Lane]:
         """What there is to tell of each model, for the metrics."""
         return self._desk.lanes.values()
+
+    @property
+    def watched(self) -> int:
+        """Requests under way that have a deadline or wait for something."""
+        return len(self._desk.sweep)
 
     def close(self) -> None:
         """Stop the timer; requests under way are their callers' to cancel."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Literal, Protocol
 
-from seekway.core.ports import PushBackend
 from seekway.core.sections.resilience import ResilienceSettings
 from seekway.pipeline.directory import Member
 from seekway.pipeline.routing.breaker import Breaker
@@ -44,7 +43,6 @@ class Endpoint:
     def __init__(
         self,
         member: Member,
-        source: PushBackend,
         latency: Latency,
         policy: ResilienceSettings,
         *,
@@ -54,7 +52,7 @@ class Endpoint:
         cost: float = 1.0,
         weight: float = 1.0,
     ) -> None:
-        self.member, self.name, self.source, self.latency = member, member.name, source, latency
+        self.member, self.name, self.source, self.latency = member, member.name, member.source, latency
         self.region, self.tags, self.tier, self.cost = region, tags, tier, cost
         self.outstanding = 0
         self.window = OutcomeWindow(policy.window_s)

@@ -162,6 +162,7 @@ def test_every_request_ends_once_whole_or_failed_and_nothing_is_left(
             for request, started in zip(backend.requests, backend.started_at, strict=True):
                 assert request.id != mine or started <= until + 1e-6
     assert bench.outstanding == 0
+    assert bench.dispatcher.watched == 0
     assert sum(backend.running for backend in bench.backends) == 0
     lane = next(iter(bench.dispatcher.lanes()))
     assert len(lane.line) == 0

@@ -176,8 +176,8 @@ def test_where_the_next_backend_refuses_the_break_is_told_and_not_the_refusal() 
 def test_a_backend_that_cannot_continue_is_passed_over() -> None:
     bench = DispatchBench((BROKEN,), (REST,), policy=KNOWN, kind="local")
     other = DispatchBench((REST,), policy=KNOWN, kind="openai")
-    first, second = bench.balancer.fixed.choices
-    unfit = other.balancer.fixed.choices[0]
-    bench.balancer.fixed = type(bench.balancer.fixed)("m", (first, type(first)(unfit.endpoint, unfit.route), second))
+    first, second = bench.selection.pool.choices
+    unfit = other.selection.pool.choices[0]
+    bench.selection.pool = type(bench.selection.pool)("m", (first, type(first)(unfit.endpoint, unfit.route), second))
     assert bench.ask().heard.text == "Once upon a time"
     assert other.attempts == [0]

@@ -20,11 +20,13 @@ from seekway.core.errors import (
     SeekwayError,
     StreamInterrupted,
 )
+from seekway.core.ports import EventSink
 from seekway.core.sections.resilience import ResilienceSettings
 from seekway.core.types import ErrorEvent, Finish, GenerateRequest, TextDelta, Usage
+from seekway.observability.record import RequestRecord
 from seekway.pipeline.exchange import Exchange
 from tests.fakes.dispatch_bench import REQUEST, DispatchBench
-from tests.fakes.push_backend import Script, whole
+from tests.fakes.push_backend import Heard, Script, whole
 
 GOOD = (whole("Hel", "lo"),)
 TAIL = (Usage(1, 1), Finish("stop"))
@@ -245,7 +247,7 @@ def test_a_paused_flow_stays_paused_on_the_next_backend() -> None:
     assert asked.heard.text == "Hello"
 
 
-def test_the_request_is_shaped_for_each_backend_and_named_as_it_knows_the_model() -> None:
+def test_the_request_is_shaped_for_each_backend_anew() -> None:
     seen: list[str] = []
 
     def shape(request: GenerateRequest, exchange: Exchange) -> GenerateRequest:
@@ -253,10 +255,9 @@ def test_the_request_is_shaped_for_each_backend_and_named_as_it_knows_the_model(
         return msgspec.structs.replace(request, user_id=exchange.resolved.member.name)
 
     bench = DispatchBench(((BackendUnavailable("gone"),),), GOOD, shape=shape)
-    bench.ask(msgspec.structs.replace(REQUEST, model="alias"))
+    bench.ask()
     assert seen == ["b0", "b1"]
-    sent = bench.backends[1].requests[0]
-    assert (sent.user_id, sent.model) == ("b1", "m")
+    assert bench.backends[1].requests[0].user_id == "b1"
 
 
 def test_what_the_shaping_refuses_is_told_after_the_start() -> None:
@@ -273,10 +274,7 @@ def test_what_the_shaping_refuses_is_told_after_the_start() -> None:
 def test_a_request_that_no_pool_serves_is_told_so_unless_it_is_cancelled_first() -> None:
     bench = DispatchBench(GOOD)
 
-    def refuse(_request: GenerateRequest, _exchange: Exchange) -> None:
-        raise ModelNotFound("none")
-
-    bench.balancer.pool = refuse  # pyright: ignore[reportAttributeAccessIssue]
+    bench.refusal = ModelNotFound("none")
     asked = bench.start()
     asked.flow.pause()
     asked.flow.resume()
@@ -308,7 +306,7 @@ def test_an_open_breaker_fails_at_once_and_lets_one_probe_through() -> None:
     assert refused.retry_after_s == pytest.approx(5.0)
     assert bench.attempts == [3]
     bench.loop.advance(5.0)
-    bench.backends[0].scripts = [whole("back", after=1.0)]
+    bench.backends[0].will(whole("back", after=1.0))
     probe, other = bench.start(), bench.start()
     bench.loop.advance(0.5)
     assert isinstance(other.heard.error, BackendUnavailable)
@@ -323,3 +321,87 @@ def test_a_dispatcher_that_is_closed_has_no_timer() -> None:
     bench.start()
     bench.dispatcher.close()
     assert bench.loop.timers == 0
+
+
+def test_a_refusal_is_not_told_to_a_caller_that_has_gone() -> None:
+    def shape(_request: GenerateRequest, _exchange: Exchange) -> GenerateRequest:
+        raise InvalidRequest("no")
+
+    bench = DispatchBench(GOOD, shape=shape)
+    asked = bench.start()
+    asked.flow.cancel()
+    bench.loop.advance()
+    assert not asked.heard.over
+
+
+class Deaf:
+    """A backend that goes on feeding, whatever it is told, from where the test says."""
+
+    sink: EventSink
+
+    def start(self, _request: GenerateRequest, sink: EventSink, /) -> Deaf:
+        self.sink = sink
+        return self
+
+    def pause(self) -> None: ...
+
+    def resume(self) -> None: ...
+
+    def cancel(self) -> None: ...
+
+
+def test_a_backend_that_does_not_stop_is_heard_no_more() -> None:
+    bench, deaf = DispatchBench(GOOD, GOOD), Deaf()
+    bench.endpoints[0].source = deaf
+    cancelled = bench.start()
+    deaf.sink.feed((TextDelta("a"),))
+    cancelled.flow.cancel()
+    failed = bench.start()
+    for sink in (deaf.sink,):
+        sink.feed((TextDelta("a"),))
+        sink.feed((ErrorEvent("engine_crashed", "Boom."),))
+        for _ in range(2):
+            sink.feed((TextDelta("b"),))
+            sink.feed(TAIL)
+            sink.end()
+            sink.fail(StreamInterrupted("again"))
+    assert (cancelled.heard.text, cancelled.heard.over) == ("a", False)
+    assert (failed.heard.text, failed.heard.error.code) == ("a", "engine_crashed")
+    assert bench.outstanding == 0
+
+
+def test_nothing_is_watched_that_is_over() -> None:
+    bench = DispatchBench((("hang",),), GOOD)
+    cancelled = bench.start()
+    assert bench.dispatcher.watched == 1
+    cancelled.flow.cancel()
+    assert bench.dispatcher.watched == 0
+    bench.ask(seconds=1.0)
+    bench.endpoints[0].heard_of(bench.loop.time(), away=True)
+    bench.ask(seconds=1.0)
+    assert bench.dispatcher.watched == 1
+
+
+def test_no_attempt_is_made_between_the_deadline_and_the_sweep_that_sees_it() -> None:
+    bench = DispatchBench((("hang",), (2.005, BackendUnavailable("gone"))), GOOD)
+    bench.start(within=1.99)
+    late = bench.start(within=2.0)
+    bench.loop.advance(5.0)
+    assert late.heard.over
+    assert bench.attempts == [2, 0]
+
+
+def test_a_backoff_that_would_outlast_the_deadline_is_not_begun() -> None:
+    gone = BackendUnavailable("gone")
+    bench = DispatchBench(((gone,),), policy=ResilienceSettings(backoff_s=30.0, backoff_most_s=30.0))
+    assert bench.ask(within=0.5, seconds=0.0).heard.error is gone
+
+
+def test_a_pool_that_was_made_anew_replaces_the_old_one() -> None:
+    bench, other = DispatchBench(GOOD), DispatchBench(GOOD)
+    bench.ask()
+    bench.selection = other.selection
+    bench.dispatcher.start(REQUEST, Exchange(RequestRecord("r")), Heard())
+    assert bench.endpoints[0].neighbours == []
+    assert len(other.endpoints[0].neighbours) == 1
+    assert [lane.requests for lane in bench.dispatcher.lanes()] == [2]

@@ -17,7 +17,7 @@ def warmed(*backends: tuple[Script, ...], policy: ResilienceSettings = HEDGED) -
     for _ in range(40):
         bench.ask(seconds=0.2)
     for backend, scripts in zip(bench.backends, backends, strict=True):
-        backend.scripts = list(scripts)
+        backend.will(*scripts)
         backend.requests.clear()
     return bench
 
@@ -69,23 +69,23 @@ def test_hedges_stay_within_their_share() -> None:
 
 def test_when_the_first_fails_the_second_goes_on() -> None:
     bench = warmed((QUICK,), (whole("second", after=2.0),))
-    bench.backends[0].scripts = [(0.3, BackendUnavailable("gone"))]
+    bench.backends[0].will((0.3, BackendUnavailable("gone")))
     asked = bench.ask()
     assert (asked.heard.text, asked.exchange.record.backend) == ("second", "b1")
 
 
 def test_when_both_fail_the_request_is_tried_again() -> None:
     bench = warmed((QUICK,), (QUICK,))
-    bench.backends[0].scripts = [(0.3, BackendUnavailable("gone")), QUICK]
-    bench.backends[1].scripts = [(0.4, BackendUnavailable("gone too"))]
+    bench.backends[0].will((0.3, BackendUnavailable("gone")), QUICK)
+    bench.backends[1].will((0.4, BackendUnavailable("gone too")))
     asked = bench.ask()
     assert (asked.heard.text, asked.exchange.record.attempts, bench.outstanding) == ("quick", 3, 0)
 
 
 def test_a_clients_mistake_found_by_one_ends_both() -> None:
     bench = warmed((QUICK,), (QUICK,))
-    bench.backends[0].scripts = [("hang",)]
-    bench.backends[1].scripts = [(0.1, ContextLengthExceeded("long"))]
+    bench.backends[0].will(("hang",))
+    bench.backends[1].will((0.1, ContextLengthExceeded("long")))
     asked = bench.ask()
     assert isinstance(asked.heard.error, ContextLengthExceeded)
     assert (bench.backends[0].cancelled, bench.outstanding) == (1, 0)
@@ -94,7 +94,7 @@ def test_a_clients_mistake_found_by_one_ends_both() -> None:
 def test_the_deadline_ends_both() -> None:
     bench = warmed((QUICK,), (QUICK,))
     for backend in bench.backends:
-        backend.scripts = [("hang",)]
+        backend.will(("hang",))
     assert isinstance(bench.ask(within=1.0).heard.error, DeadlineExceeded)
     assert (bench.outstanding, sum(backend.running for backend in bench.backends)) == (0, 0)
 

@@ -52,6 +52,8 @@ def test_the_wait_is_bounded() -> None:
 def test_the_most_urgent_is_served_first_and_the_least_urgent_gives_up_its_place() -> None:
     bench, _ = full(queue_most=2)
     batch, normal, urgent = (bench.start(priority=priority) for priority in (2, 1, 0))
+    # Not within somebody else's start.
+    assert not batch.heard.over
     bench.loop.advance(0.0)
     assert refused(batch)
     bench.loop.advance(0.25)
@@ -85,7 +87,7 @@ def test_the_deadline_holds_in_the_line_too() -> None:
 def test_a_retry_waits_for_room_as_well() -> None:
     policy = ResilienceSettings(concurrency_least=1, concurrency_most=1)
     bench = DispatchBench((("hang",),), (whole("x", after=0.1),), policy=policy)
-    bench.backends[0].scripts = [(RateLimited("slow", retry_after_s=5),)]
+    bench.backends[0].will((RateLimited("slow", retry_after_s=5),))
     bench.endpoints[0].heard_of(bench.loop.time(), away=True)
     bench.start()
     bench.endpoints[0].heard_of(bench.loop.time(), away=False)
@@ -101,3 +103,13 @@ def test_a_retry_that_finds_no_room_tells_why_it_was_needed() -> None:
     bench = DispatchBench(((RateLimited("slow", retry_after_s=5),),), (("hang",),), policy=policy)
     bench.endpoints[1].begin()
     assert bench.ask().heard.error.code == "rate_limit_exceeded"
+
+
+def test_a_retry_that_has_waited_for_room_still_needs_the_budget() -> None:
+    policy = ResilienceSettings(concurrency_least=1, concurrency_most=1, retry_share=0.0, retry_minimum=0)
+    bench = DispatchBench(((RateLimited("slow", retry_after_s=5),),), (whole("x", after=0.1),), policy=policy)
+    bench.endpoints[0].heard_of(bench.loop.time(), away=True)
+    bench.start()
+    bench.endpoints[0].heard_of(bench.loop.time(), away=False)
+    asked = bench.ask(seconds=0.2)
+    assert (asked.heard.error.code, bench.attempts) == ("rate_limit_exceeded", [1, 1])
