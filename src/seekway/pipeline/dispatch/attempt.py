@@ -49,6 +49,19 @@ class AttemptOwner(Protocol):
         ...
 
 
+class _Over:
+    """In place of a flow that has ended, which in its turn holds the attempt: a circle would be left to the garbage collector."""
+
+    def pause(self) -> None: ...
+
+    def resume(self) -> None: ...
+
+    def cancel(self) -> None: ...
+
+
+_OVER = _Over()
+
+
 class Attempt:
     """The sink that a backend feeds. Usage and finish are held until ``end``, so that no finish is ever taken back."""
 
@@ -84,6 +97,7 @@ class Attempt:
             self.fail(problem)
             return
         self._state = _CLOSED
+        self.flow = _OVER
         now = self._owner.time()
         self.endpoint.succeeded(now)
         self._owner.attempt_ended(tail, now)
@@ -93,6 +107,7 @@ class Attempt:
             return
         silent = self._state == _SILENT
         self._state = _CLOSED
+        self.flow = _OVER
         owner = self._owner
         now = owner.time()
         rest = [event for event in self._tail if event.__class__ in _DELTAS]
@@ -112,7 +127,8 @@ class Attempt:
         silent = self._state == _SILENT
         self._state = _CLOSED
         self.endpoint.cancelled(now, self.began, probe=self.probe, silent=silent)
-        self.flow.cancel()
+        flow, self.flow = self.flow, _OVER
+        flow.cancel()
 
     def _feed_unusual(self, events: Sequence[Event]) -> None:
         """The first batch, and whatever comes after the end has begun."""
@@ -141,8 +157,9 @@ class Attempt:
         for at, event in enumerate(events):
             if isinstance(event, ErrorEvent):
                 self._tail = (*self._tail, *events[:at])
+                flow = self.flow
                 self.fail(error_from_code(event.code, event.message, param=event.param))
-                self.flow.cancel()
+                flow.cancel()
                 return
         self._tail = (*self._tail, *events) if self._tail else events
 

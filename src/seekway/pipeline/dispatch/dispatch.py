@@ -19,6 +19,17 @@ _COME_BACK_S = 1.0
 Reason = Literal["", "hedge", "backoff", "line"]
 
 
+class _Nowhere:
+    def feed(self, events: Sequence[Event]) -> None: ...
+
+    def end(self) -> None: ...
+
+    def fail(self, error: SeekwayError) -> None: ...
+
+
+_NOWHERE = _Nowhere()
+
+
 class Dispatch:
     """The flow of one request. ``live`` are its attempts under way: one, two while it is hedged, none while it waits."""
 
@@ -121,7 +132,7 @@ class Dispatch:
         if not self._over:
             self._over = True
             self._desk.sweep.forget(self)
-            self._sink.end()
+            self._let_go().end()
         if self._desk.waiting:
             self._desk.room(now)
 
@@ -327,8 +338,9 @@ class Dispatch:
         """Stop everything and say why, unless the client has gone."""
         if self._over:
             return
+        sink = self._sink
         self._stop(now)
-        self._sink.fail(self._error or _out_of_time())
+        sink.fail(self._error or _out_of_time())
 
     def _stop(self, now: float) -> None:
         self._over = True
@@ -339,7 +351,13 @@ class Dispatch:
         live, self._live = self._live, ()
         for attempt in live:
             attempt.stop(now)
+        self._let_go()
         self._make_room(now)
+
+    def _let_go(self) -> EventSink:
+        """The sink, which nothing more reaches; it may hold this flow, and a circle would be left to the garbage collector."""
+        sink, self._sink, self.forward = self._sink, _NOWHERE, _NOWHERE.feed
+        return sink
 
     def _fail_soon(self, error: SeekwayError) -> None:
         self._error = error

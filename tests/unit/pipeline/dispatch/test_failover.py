@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import msgspec
 import pytest
 
@@ -368,6 +371,19 @@ def test_a_backend_that_does_not_stop_is_heard_no_more() -> None:
     assert (cancelled.heard.text, cancelled.heard.over) == ("a", False)
     assert (failed.heard.text, failed.heard.error.code) == ("a", "engine_crashed")
     assert bench.outstanding == 0
+
+
+def test_what_is_over_waits_for_no_garbage_collector() -> None:
+    for script in (whole("x"), (InvalidRequest("no"),), ((TextDelta("a"),), StreamInterrupted("cut"))):
+        bench = DispatchBench((script,), policy=ResilienceSettings(attempts=1))
+        asked = bench.ask()
+        sink = weakref.ref(asked.heard)
+        gc.disable()
+        bench.backends[0].flows.clear()
+        del asked
+        gone = sink() is None
+        gc.enable()
+        assert gone
 
 
 def test_nothing_is_watched_that_is_over() -> None:
