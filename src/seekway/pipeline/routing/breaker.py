@@ -29,6 +29,11 @@ class Breaker:
         self.closed = True
         self.openings = 0
 
+    def learn_from(self, old: Breaker) -> None:
+        self.closed, self.openings = old.closed, old.openings
+        self._in_a_row, self._open_until = old._in_a_row, old._open_until
+        self._open_for = min(max(old._open_for, self._policy.breaker_open_s), self._policy.breaker_open_most_s)
+
     def state(self, now: float) -> BreakerState:
         if self.closed:
             return "closed"

@@ -24,6 +24,12 @@ class ConcurrencyLimit:
         self._lowered_at = float("-inf")
         self.limit = self._most
 
+    def learn_from(self, old: ConcurrencyLimit) -> None:
+        """Nothing where ``old`` was never lowered, so that a new setting holds."""
+        if old._exact < old._most:
+            self._exact = min(max(old._exact, float(self._least)), float(self._most))
+            self.limit = int(self._exact)
+
     def first_event(self, now: float, seconds: float, outstanding: int) -> None:
         if seconds > self._slow_s:
             self.overloaded(now, now - seconds, outstanding)

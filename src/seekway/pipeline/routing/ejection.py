@@ -60,6 +60,9 @@ class Ejection:
         self.until = 0.0
         self.count = 0
 
+    def learn_from(self, old: Ejection) -> None:
+        self._lately, self._out, self.until, self.count = old._lately, old._out, old.until, old.count
+
     def eject(self, now: float) -> None:
         # Every first ejection's length spent among the others takes one off the growth again.
         self._lately = max(0, self._lately - int((now - self.until) / self._policy.ejection_s)) + 1

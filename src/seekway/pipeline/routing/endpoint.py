@@ -119,6 +119,16 @@ class Endpoint:
             self._slow_since = now
         self._away = away
 
+    def learn_from(self, old: Endpoint) -> None:
+        """Take over what was learned of the same backend under an earlier configuration, but for the attempts under way there."""
+        self.latency = old.latency
+        self.attempts, self.retries, self.hedges, self.failures = old.attempts, old.retries, old.hedges, old.failures
+        self.breaker.learn_from(old.breaker)
+        self.ejection.learn_from(old.ejection)
+        self._limit.learn_from(old._limit)
+        self._away, self._blocked_until, self._slow_since = old._away, old._blocked_until, old._slow_since
+        self._sound = False
+
     def begin(self) -> bool:
         """An attempt starts; says whether it probes a half-open breaker. One of the three ends follows."""
         self.outstanding += 1

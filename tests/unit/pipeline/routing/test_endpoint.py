@@ -280,3 +280,18 @@ def test_a_neighbourhood_that_changes_is_left_behind() -> None:
     group.update((first, second))
     group.update((second,))
     assert (first.neighbours, second.neighbours) == ([], [group])
+
+
+def test_a_new_configuration_keeps_what_was_learned() -> None:
+    old = broken(0.0)
+    old.latency.observe(0.0, 3.0)
+    for _ in range(20):
+        old.begin()
+    old.failed(0.0, 0.0, "busy", 2.0, probe=False)
+    new = endpoint(ResilienceSettings(concurrency_most=10, concurrency_least=2))
+    new.learn_from(old)
+    assert (new.available(4.9), new.available(5.0), new.outstanding) == (False, True, 0)
+    assert (new.limit, new.latency.value(0.0), new.breaker.openings, new.failures) == (10, 3.0, 1, 6)
+    fresh = endpoint(ResilienceSettings(concurrency_most=10_000))
+    fresh.learn_from(endpoint())
+    assert (fresh.available(0.0), fresh.limit) == (True, 10_000)
