@@ -21,6 +21,7 @@ from seekway.core.sections.backends import OWN_BACKEND, BackendSettings
 from seekway.core.sections.gateway import GatewaySettings
 from seekway.core.sections.log import LogSettings
 from seekway.core.sections.reasoning import ReasoningSettings
+from seekway.core.sections.resilience import ResilienceSettings
 from seekway.core.sections.routing import OwnPlace, RouteSettings, RoutingSettings, check_routes
 from seekway.core.sections.serving import CatalogSettings, EngineSettings, ModelServiceSettings, ModelSettings
 
@@ -48,6 +49,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     model_service: Annotated[ModelServiceSettings, Meta(description="The gRPC model service.")] = ModelServiceSettings()
     engine: Annotated[EngineSettings, Meta(description="Defaults of local engines.")] = EngineSettings()
     catalog: Annotated[CatalogSettings, Meta(description="Where models come from and lie.")] = CatalogSettings()
+    resilience: Annotated[
+        ResilienceSettings, Meta(description="What is done about backends that fail, slow down or are full.")
+    ] = ResilienceSettings()
     log: Annotated[LogSettings, Meta(description="Logs.")] = LogSettings()
     reasoning: Annotated[ReasoningSettings, Meta(description="Reasoning that clients forget to send back.")] = (
         ReasoningSettings()

@@ -1,0 +1,76 @@
+"""Sends a request to a backend and sees it through, whatever the backends do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from random import Random
+
+from seekway.core.errors import SeekwayError
+from seekway.core.ports import EventSink, Flow
+from seekway.core.types import GenerateRequest
+from seekway.pipeline.dispatch.desk import Desk, Lane, PolicyOf, Select, Shape
+from seekway.pipeline.dispatch.dispatch import Dispatch
+from seekway.pipeline.dispatch.sweep import Loop
+from seekway.pipeline.exchange import Exchange
+
+
+class Dispatcher:
+    """Failover, retries within a budget, hedging, continuation and a short line before full backends, for every request.
+
+    ``shape`` is run for each attempt, after the exchange has taken its route.
+    Everything runs in callbacks of ``loop``: no task and no timer belongs to a single request.
+    """
+
+    def __init__(self, loop: Loop, select: Select, shape: Shape, policy_of: PolicyOf, random: Random) -> None:
+        self._desk = Desk(loop, select, shape, policy_of, random)
+
+    def start(self, request: GenerateRequest, exchange: Exchange, sink: EventSink) -> Flow:
+        """Begin; never raises, every failure is the sink's to hear."""
+        desk = self._desk
+        try:
+            selection = desk.select(request, exchange)
+        except SeekwayError as error:
+            return _Refused(desk, sink, error)
+        lane = desk.lane(selection.pool)
+        lane.requests += 1
+        lane.retry_budget.request()
+        if lane.policy.hedge:
+            lane.hedge_budget.request()
+        dispatch = Dispatch(desk, lane, selection, request, exchange, sink)
+        dispatch.begin(desk.time())
+        return dispatch
+
+    def lanes(self) -> Iterable[Lane]:
+        """What there is to tell of each model, for the metrics."""
+        return self._desk.lanes.values()
+
+    @property
+    def watched(self) -> int:
+        """Requests under way that have a deadline or wait for something."""
+        return len(self._desk.sweep)
+
+    def close(self) -> None:
+        """Stop the timer; requests under way are their callers' to cancel."""
+        self._desk.sweep.close()
+
+
+class _Refused:
+    """The flow of a request that no backend can take; its sink hears so as soon as ``start`` has returned."""
+
+    def __init__(self, desk: Desk, sink: EventSink, error: SeekwayError) -> None:
+        self._sink: EventSink | None = sink
+        self._error = error
+        desk.loop.call_soon(self._say)
+
+    def pause(self) -> None:
+        pass
+
+    def resume(self) -> None:
+        pass
+
+    def cancel(self) -> None:
+        self._sink = None
+
+    def _say(self) -> None:
+        if self._sink is not None:
+            self._sink.fail(self._error)
