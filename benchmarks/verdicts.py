@@ -28,9 +28,13 @@ def at_least(figure: str, found: float, target: float, unit: str) -> Verdict:
     )
 
 
-def at_most(figure: str, found: float, target: float, unit: str) -> Verdict:
+def at_most(figure: str, found: float, target: float, unit: str, digits: int = 1) -> Verdict:
     return Verdict(
-        figure, f"≤ {target:g} {unit}", f"{found:.1f} {unit}", found <= target, f"{found - target:.1f} {unit}"
+        figure,
+        f"≤ {target:g} {unit}",
+        f"{found:.{digits}f} {unit}",
+        found <= target,
+        f"{found - target:.{digits}f} {unit}",
     )
 
 
