@@ -7,7 +7,7 @@ import contextlib
 import msgspec
 
 from benchmarks.gateway import contestants, cores
-from benchmarks.gateway.against import rates
+from benchmarks.gateway.against import CHUNKS, rates
 from benchmarks.gateway.bench import Bench, failures
 from benchmarks.gateway.features import filled
 from benchmarks.gateway.load import Shape
@@ -17,7 +17,7 @@ from benchmarks.gateway.sections import Column, Row, Section
 NAMES = ("memory", "workers", "backends", "keys", "features")
 OPEN_STREAMS = 2000
 FIRST_REQUESTS = 20_000
-_CHUNKS = Shape(connections=100, tokens=100, interval_us=20_000, requests=100)
+_CHUNKS = msgspec.structs.replace(CHUNKS, requests=2 * CHUNKS.connections)
 _OPEN = Shape(connections=OPEN_STREAMS, requests=OPEN_STREAMS, tokens=20, interval_us=500_000, hold=True)
 _US = Column("us", "CPU µs a request")
 _RPS = Column("rps", "requests/s", 0)

@@ -46,9 +46,10 @@ def _lines(table: Mapping[str, object], path: tuple[str, ...]) -> Iterator[str]:
 
 
 def _is_tables(value: object) -> bool:
-    return (
-        isinstance(value, list) and bool(value) and all(isinstance(one, Mapping) for one in cast("list[object]", value))
-    )
+    if not isinstance(value, list):
+        return False
+    parts = cast("list[object]", value)
+    return bool(parts) and all(isinstance(part, Mapping) for part in parts)
 
 
 def _key(key: str) -> str:
@@ -58,6 +59,6 @@ def _key(key: str) -> str:
 def _value(value: object) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(_value(one) for one in cast("list[object]", value)) + "]"
-    if isinstance(value, str | int | float):  # bool is an int
+    if isinstance(value, str | int | float):  # a bool is an int
         return json.dumps(value, ensure_ascii=False)
     raise TypeError(f"{value!r} has no form in TOML here")

@@ -4,6 +4,7 @@
  *
  * listens on PORTS free ports, prints them as {"ports":[…]}, and ends when its standard input is closed.
  * A model's name says how its streams run: "fast-100x20000" is 100 tokens, one every 20,000 µs; an interval of 0 is as fast as possible.
+ * Without such an ending the stream is the text of the whole answer, a word a chunk, as fast as possible.
  * The first token comes at once, the second after a part of the interval that differs from stream to stream, so that the streams do not beat together.
  */
 #define _GNU_SOURCE
@@ -40,7 +41,8 @@ struct conn {
   int wants_write, streaming;
   uint32_t sent, total;
   uint64_t interval;
-  struct due due; /* of the next token */
+  struct due due;   /* of the next token */
+  const char *text; /* the words that are to come; NULL: numbered tokens */
   char model[MODEL_SIZE];
   char mark[MARK_SIZE + 1];
 };
@@ -50,7 +52,7 @@ static struct conn timer = {.kind = TIMER}, input = {.kind = INPUT};
 static uint64_t timer_set;
 static char *models_answer;
 static size_t models_size;
-static uint32_t streams_begun;
+static uint32_t streams_begun, answer_words = 1;
 
 static void die(const char *what) {
   fprintf(stderr, "mock: %s: %s\n", what, strerror(errno));
@@ -122,8 +124,17 @@ static void put_chunk(struct conn *conn, const char *event, int size) {
 static void put_token(struct conn *conn) {
   char event[640];
   const char *mark = conn->sent == 0 ? conn->mark : "";
-  int size = sprintf(event, EVENT_HEAD "{\"content\":\"%s%s%0*u%c\"},\"logprobs\":null,\"finish_reason\":null}]}\n\n", conn->model,
-                     mark, *mark ? " " : "", TOKEN_DIGITS, conn->sent, TOKEN_END);
+  char text[64];
+  if (conn->text == NULL) {
+    sprintf(text, "%0*u%c", TOKEN_DIGITS, conn->sent, TOKEN_END);
+  } else {
+    size_t word = strcspn(conn->text, " ");
+    word += conn->text[word] == ' ';
+    sprintf(text, "%.*s", (int)word, conn->text);
+    conn->text += word;
+  }
+  int size = sprintf(event, EVENT_HEAD "{\"content\":\"%s%s%s\"},\"logprobs\":null,\"finish_reason\":null}]}\n\n", conn->model, mark,
+                     *mark ? " " : "", text);
   conn->sent++;
   put_chunk(conn, event, size);
 }
@@ -163,8 +174,13 @@ static int go_on(struct conn *conn, uint64_t now) {
 static int begin_stream(struct conn *conn) {
   static const char head[] = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nCache-Control: no-cache\r\nTransfer-Encoding: chunked\r\n\r\n";
   const char *shape = strrchr(conn->model, '-');
-  unsigned total = 20, interval_us = 0;
-  if (shape != NULL) sscanf(shape, "-%ux%u", &total, &interval_us);
+  unsigned total = 0, interval_us = 0;
+  conn->text = NULL;
+  if (shape == NULL || sscanf(shape, "-%ux%u", &total, &interval_us) != 2) {
+    conn->text = ANSWER_TEXT;
+    total = answer_words;
+    interval_us = 0;
+  }
   conn->total = total ? total : 1;
   conn->sent = 0;
   conn->interval = (uint64_t)interval_us * 1000;
@@ -359,6 +375,7 @@ int main(int count, char **arguments) {
   timer.fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
   input.fd = STDIN_FILENO;
   if (epoll < 0 || timer.fd < 0) die("start");
+  for (const char *at = ANSWER_TEXT; *at; at++) answer_words += *at == ' ';
   make_models(arguments + 2, count - 2);
   add(&timer);
   add(&input);
