@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import statistics
 from collections.abc import Callable, Generator, Sequence
 
 import msgspec
@@ -20,6 +21,8 @@ _QUIET_CHUNKS = Shape(connections=100, tokens=100, interval_us=20_000)
 _FIRST = Shape(connections=20, tokens=20, interval_us=5_000, burst=True)
 MODELS = ("mock", *(shape.model_name for shape in (CHUNKS, _FEW_CHUNKS, _FIRST)))
 NAMES = ("requests", "chunks", "latency", "first-token")
+
+_FAILED = "too many failed; not counted"
 
 
 class Against:
@@ -144,6 +147,8 @@ def _section(name: str, missing: Sequence[str]) -> Section:
 def _requests(bench: Bench, gateway: Gateway, section: Section) -> str:
     slow = gateway.name == LITELLM
     measured = bench.run(gateway, Shape(connections=8 if slow else 32, seconds=bench.extent.seconds), section)
+    if not measured.counts:
+        return _FAILED
     section.row(gateway.name).add(
         us=measured.us_per_request,
         rps=measured.rate,
@@ -158,6 +163,8 @@ def _requests(bench: Bench, gateway: Gateway, section: Section) -> str:
 def _chunks(bench: Bench, gateway: Gateway, section: Section) -> str:
     shape = _FEW_CHUNKS if gateway.name == LITELLM else CHUNKS
     measured = bench.run(gateway, _for_seconds(shape, bench.extent.seconds), section)
+    if not measured.counts:
+        return _FAILED
     loaded = measured.loaded
     row = section.row(gateway.name)
     row.add(
@@ -181,6 +188,8 @@ def _for_seconds(shape: Shape, seconds: float) -> Shape:
 def _latency(bench: Bench, gateway: Gateway, section: Section) -> str:
     rate = 25 if gateway.name == LITELLM else 200
     measured = bench.run(gateway, Shape(connections=64, rate=rate, seconds=bench.extent.seconds * 5 / 3), section)
+    if not measured.counts:
+        return _FAILED
     found = measured.loaded.latency_us
     section.row(gateway.name).add(p50=found.p50 / 1000, p99=found.p99 / 1000)
     return f"p50 {found.p50 / 1000:.2f} ms  p99 {found.p99 / 1000:.2f} ms"
@@ -189,20 +198,26 @@ def _latency(bench: Bench, gateway: Gateway, section: Section) -> str:
 def _first_token(bench: Bench, gateway: Gateway, section: Section) -> str:
     bursts = 4 if gateway.name == LITELLM else max(1, round(bench.extent.seconds * 7))
     measured = bench.run(gateway, msgspec.structs.replace(_FIRST, requests=bursts * _FIRST.connections), section)
+    if not measured.counts:
+        return _FAILED
     found = measured.loaded.first_token_us
     section.row(gateway.name).add(p50=found.p50 / 1000, p99=found.p99 / 1000)
     return f"p50 {found.p50 / 1000:.2f} ms  p99 {found.p99 / 1000:.2f} ms"
 
 
 def _add_over_direct(section: Section) -> None:
-    """What each gateway adds to ``direct``, round by round."""
+    """What each gateway adds to ``direct``, round by round; over its median where a gateway failed in a round."""
     direct = section.row(DIRECT)
     for row in section.rows:
         for key in ("p50", "p99"):
-            if row.name != DIRECT and key in row.values:
-                row.values[f"added_{key}"] = [
-                    with_it - without for with_it, without in zip(row.values[key], direct.values[key], strict=False)
-                ]
+            if row.name == DIRECT or key not in row.values:
+                continue
+            base = direct.values[key]
+            if len(base) != len(row.values[key]):
+                base = [statistics.median(base)] * len(row.values[key])
+            row.values[f"added_{key}"] = [
+                with_it - without for with_it, without in zip(row.values[key], base, strict=True)
+            ]
 
 
 def _us(value: float | None) -> str:

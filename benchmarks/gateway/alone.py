@@ -18,7 +18,7 @@ NAMES = ("memory", "workers", "backends", "keys", "features")
 OPEN_STREAMS = 2000
 FIRST_REQUESTS = 20_000
 _CHUNKS = msgspec.structs.replace(CHUNKS, requests=2 * CHUNKS.connections)
-_OPEN = Shape(connections=OPEN_STREAMS, requests=OPEN_STREAMS, tokens=20, interval_us=500_000, hold=True)
+_OPEN = Shape(connections=OPEN_STREAMS, requests=OPEN_STREAMS, tokens=20, interval_us=1_000_000, hold=True)
 _US = Column("us", "CPU µs a request")
 _RPS = Column("rps", "requests/s", 0)
 _RSS = Column("rss", "RSS MB")
@@ -49,7 +49,7 @@ def _over_requests(bench: Bench, gateway: Gateway, section: Section) -> None:
         loaded = bench.run(gateway, Shape(connections=32, requests=size, seconds=left_s), section).loaded
         done += loaded.answered
         left_s -= loaded.seconds
-        row = section.row(f"after {done:,} requests")
+        row = section.row(f"after {done:,} requests" if done < wanted else f"after all {done:,} requests")
         row.add(rss=gateway.tree.rss() / 1e6)
         bench.say(f"memory  {row.name}: {row.values['rss'][0]:.1f} MB")
         if loaded.answered == 0:
@@ -104,7 +104,7 @@ def workers(bench: Bench) -> Section:
             for name, gateway, load in sides:
                 measured = bench.run(gateway, Shape(connections=64, seconds=bench.extent.seconds), section, load)
                 assert gateway.tree is not None
-                if number > 0:  # the first is the warm-up
+                if number > 0 and measured.counts:  # the first is the warm-up
                     section.row(name).add(rps=measured.rate, us=measured.us_per_request, rss=gateway.tree.rss() / 1e6)
                 bench.say(f"workers  {name}  {rates(measured)}")
     return section
@@ -197,12 +197,12 @@ def _rounds(bench: Bench, section: Section, sides: list[tuple[str, Gateway, Shap
             measured = bench.run(gateway, shape, section)
             row = section.row(name)
             assert gateway.tree is not None
-            row.add(us=measured.us_per_request, rps=measured.rate, rss=gateway.tree.rss() / 1e6)
+            if measured.counts:
+                row.add(us=measured.us_per_request, rps=measured.rate, rss=gateway.tree.rss() / 1e6)
             bench.say(f"{section.name}  {name}  {rates(measured)}")
             if chunks:
-                row.add(
-                    us_chunk=bench.run(gateway, msgspec.structs.replace(_CHUNKS, same=shape.same), section).us_per_token
-                )
+                streamed = bench.run(gateway, msgspec.structs.replace(_CHUNKS, same=shape.same), section)
+                row.add(us_chunk=streamed.us_per_token if streamed.counts else None)
     section.rows.sort(key=lambda row: [name for name, _, _ in sides].index(row.name))
 
 

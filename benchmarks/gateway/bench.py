@@ -51,6 +51,11 @@ class Measured(msgspec.Struct, frozen=True):
         return 1e6 * self.cpu_s / self.loaded.tokens if self.cpu_s and self.loaded.tokens else None
 
     @property
+    def counts(self) -> bool:
+        """Whether enough was answered rightly for the figures to say anything; failures are told in any case."""
+        return self.loaded.answered > 0 and self.loaded.failed <= self.loaded.requests / 100
+
+    @property
     def rate(self) -> float:
         return self.loaded.answered / self.loaded.seconds if self.loaded.seconds else 0.0
 
