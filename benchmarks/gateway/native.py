@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
-_SOURCES = Path(__file__).parent / "native"
+SOURCES = Path(__file__).parent / "native"
 CACHE = Path(__file__).parents[2] / ".cache" / "bench"
 _FLAGS = ("-std=c11", "-O2", "-Wall", "-Wextra")
 _PROGRAMS = {
@@ -29,22 +31,21 @@ class Native(msgspec.Struct, frozen=True):
 
 def build(cache: Path = CACHE) -> Native:
     """Both programs, compiled unless the same sources were before. Linux only. Raises ``CannotBuild``."""
-    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
-    if compiler is None:
-        raise CannotBuild("No C compiler was found; install one (on Debian or Ubuntu: apt-get install gcc libc6-dev).")
+    compiler = _compiler()
     folder = cache / f"native-{_digest(compiler)}"
     found = Native(folder / "mock", folder / "load")
     for name, sources in _PROGRAMS.items():
         if not (folder / name).exists():
             folder.mkdir(parents=True, exist_ok=True)
-            _compile(compiler, folder, name, sources)
+            compile_program(folder / name, [SOURCES / source for source in sources])
     return found
 
 
-def _compile(compiler: str, folder: Path, name: str, sources: tuple[str, ...]) -> None:
-    half = folder / f"{name}.new"
+def compile_program(program: Path, sources: Sequence[Path]) -> None:
+    """``sources`` into ``program``, with the benchmark's own headers. Raises ``CannotBuild``."""
+    half = program.with_suffix(f".{os.getpid()}")
     done = subprocess.run(
-        (compiler, *_FLAGS, "-o", half, *(_SOURCES / source for source in sources)),
+        (_compiler(), *_FLAGS, "-I", SOURCES, "-o", half, *sources),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -52,12 +53,19 @@ def _compile(compiler: str, folder: Path, name: str, sources: tuple[str, ...]) -
         check=False,
     )
     if done.returncode != 0:
-        raise CannotBuild(f"{compiler} could not compile {name}: {done.stderr.strip()[-2000:]}")
-    half.rename(folder / name)  # whole or not there, whoever else compiles at the same time
+        raise CannotBuild(f"{program.name} could not be compiled: {done.stderr.strip()[-2000:]}")
+    half.rename(program)  # whole or not there, whoever else compiles at the same time
+
+
+def _compiler() -> str:
+    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    if compiler is None:
+        raise CannotBuild("No C compiler was found; install one (on Debian or Ubuntu: apt-get install gcc libc6-dev).")
+    return compiler
 
 
 def _digest(compiler: str) -> str:
     digest = hashlib.sha256(" ".join((compiler, *_FLAGS)).encode())
-    for source in sorted(_SOURCES.iterdir()):
+    for source in sorted(SOURCES.iterdir()):
         digest.update(source.name.encode() + source.read_bytes())
     return digest.hexdigest()[:16]
