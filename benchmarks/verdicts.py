@@ -9,7 +9,7 @@ import msgspec
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """One promise: what was asked, what came out, and whether that is enough."""
+    """One promise: what was asked, what came out, and whether that is enough. Nothing asked: a figure for comparison."""
 
     figure: str
     target: str
@@ -19,6 +19,8 @@ class Verdict(msgspec.Struct, frozen=True):
 
     @property
     def word(self) -> str:
+        if not self.target:
+            return ""
         return "met" if self.met else f"missed by {self.gap}"
 
 

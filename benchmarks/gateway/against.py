@@ -196,7 +196,7 @@ def _latency(bench: Bench, gateway: Gateway, section: Section) -> str:
 
 
 def _first_token(bench: Bench, gateway: Gateway, section: Section) -> str:
-    bursts = 4 if gateway.name == LITELLM else max(1, round(bench.extent.seconds * 7))
+    bursts = 2 if gateway.name == LITELLM else max(1, round(bench.extent.seconds * 7))
     measured = bench.run(gateway, msgspec.structs.replace(_FIRST, requests=bursts * _FIRST.connections), section)
     if not measured.counts:
         return _FAILED

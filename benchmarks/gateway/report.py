@@ -28,7 +28,7 @@ def markdown(results: Results, plot: str) -> str:
         "",
         *table(
             ("figure", "target", "found", "verdict"),
-            [(v.figure, v.target, v.found, v.word if v.target != "(none)" else "") for v in verdicts(results)],
+            [(v.figure, v.target, v.found, v.word) for v in verdicts(results)],
         ),
         "",
     ]

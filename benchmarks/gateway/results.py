@@ -45,7 +45,7 @@ def _speed(results: Results) -> Iterable[Verdict]:
             yield at_least(f"{what}s of a CPU second, over LiteLLM", theirs / ours, times, "times")
         if (theirs := results.find(section, NGINX, "us")) is not None:
             # Nothing was promised against nginx: the figure shows how far a compiled proxy without features is.
-            yield Verdict(f"CPU a {what}, over nginx", "(none)", f"{ours / theirs:.1f} times", met=True, gap="")
+            yield Verdict(f"CPU a {what}, over nginx", "", f"{ours / theirs:.1f} times", met=True, gap="")
 
 
 def _added(results: Results) -> Iterable[Verdict]:
