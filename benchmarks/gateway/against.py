@@ -174,6 +174,11 @@ def _chunks(bench: Bench, gateway: Gateway, section: Section) -> str:
         # A role chunk comes before the first token and one with the usage after the last.
         joined=1000 * loaded.events / (loaded.tokens + 2 * loaded.answered) if loaded.tokens else None,
     )
+    offered = shape.connections / shape.interval_us * 1e6
+    if loaded.tokens / loaded.seconds < 0.9 * offered:
+        section.note(
+            f"{gateway.name} could not carry {offered:,.0f} chunks/s: it read several at once, which makes each look cheaper than it is alone."
+        )
     if gateway.name not in (DIRECT, LITELLM):
         row.add(us_quiet=bench.run(gateway, _for_seconds(_QUIET_CHUNKS, 2), section).us_per_token)
     return f"{loaded.tokens / loaded.seconds:8.0f} chunks/s    {_us(measured.us_per_token)} a chunk"
