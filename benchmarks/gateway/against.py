@@ -19,9 +19,8 @@ CHUNKS = Shape(connections=200, tokens=200, interval_us=5_000)
 _FEW_CHUNKS = Shape(connections=20, tokens=100, interval_us=20_000)
 _QUIET_CHUNKS = Shape(connections=100, tokens=100, interval_us=20_000)
 _FIRST = Shape(connections=20, tokens=20, interval_us=5_000, burst=True)
-MODELS = ("mock", *(shape.model_name for shape in (CHUNKS, _FEW_CHUNKS, _FIRST)))
+MODELS = tuple(dict.fromkeys(("mock", *(shape.model_name for shape in (CHUNKS, _FEW_CHUNKS, _QUIET_CHUNKS, _FIRST)))))
 NAMES = ("requests", "chunks", "latency", "first-token")
-
 _FAILED = "too many failed; not counted"
 
 
