@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint types layers unit format lock proto proto-check reference reference-check clients clients-lock bench-engine clean
+.PHONY: help run test check lint types layers unit format lock proto proto-check reference reference-check clients clients-lock bench-engine bench-gateway bench-peers bench-lock clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -95,6 +95,28 @@ clients-lock: $(VENV)/.bootstrap ## Resolve the published clients again
 
 bench-engine: $(VENV)/.dev ## Figures of engine, gateway and direct mode, into benchmarks/results/; ARGS=--short for a quick one
 	@$(BIN)/python -m benchmarks.engine $(ARGS)
+
+LITELLM_LOCK := benchmarks/gateway/requirements-litellm
+LITELLM_HOME := .cache/bench/litellm
+bench-gateway: $(VENV)/.dev bench-peers ## CPU, latency and memory of the gateway against nginx and LiteLLM; ARGS=--short for a minute, ARGS="features keys" for parts
+	@$(BIN)/python -m benchmarks.gateway $(ARGS)
+
+bench-peers: $(VENV)/.bootstrap ## Install what the gateway is measured against: LiteLLM's proxy here, nginx with apt where root may
+	@if ! cmp -s $(LITELLM_LOCK).lock $(LITELLM_HOME)/installed.lock; then \
+	  echo "seekway: installing LiteLLM's proxy into $(LITELLM_HOME)"; \
+	  $(UV) venv --quiet --clear --python $(BIN)/python $(LITELLM_HOME) && \
+	  $(UV) pip install --quiet --python $(LITELLM_HOME)/bin/python --require-hashes -r $(LITELLM_LOCK).lock && \
+	  cp $(LITELLM_LOCK).lock $(LITELLM_HOME)/installed.lock || echo "seekway: LiteLLM could not be installed; the benchmark leaves it out" >&2; \
+	fi
+	@PATH="$$PATH:/usr/sbin"; if ! command -v nginx >/dev/null; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "seekway: installing nginx-light with apt"; \
+	    RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends nginx-light >/dev/null || echo "seekway: nginx could not be installed; the benchmark leaves it out" >&2; \
+	  else echo "seekway: nginx is missing and the benchmark leaves it out; on Debian or Ubuntu: apt-get install nginx-light" >&2; fi; \
+	fi
+
+bench-lock: $(VENV)/.bootstrap ## Resolve LiteLLM's proxy for the benchmark again
+	@$(LOCK) $(LITELLM_LOCK).in -o $(LITELLM_LOCK).lock
 
 clean: ## Remove what was installed and cached here
 	rm -rf $(VENV) .pytest_cache .ruff_cache .import_linter_cache

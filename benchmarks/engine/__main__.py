@@ -14,7 +14,8 @@ from benchmarks.engine import report
 from benchmarks.engine.measure import Bench, Say
 from benchmarks.engine.processes import bare_engine, served
 from benchmarks.engine.prompts import Prompts
-from benchmarks.engine.results import Machine, Results, Weights
+from benchmarks.engine.results import PACKAGES, Results, Weights
+from benchmarks.machine import Machine
 from seekway.app.local_models import local_specs
 from seekway.core.settings import load_settings
 from seekway.engine.gguf.header import read_header
@@ -63,7 +64,7 @@ def main() -> None:
 
 def run(extent: Extent, command: str, say: Say) -> Results:
     """Everything, in one go; every process it starts is gone when it returns."""
-    machine = Machine.here()
+    machine = Machine.here(PACKAGES)
     spec = next(spec for spec in local_specs(load_settings()) if spec.options is not None)
     assert spec.options is not None
     prompts = Prompts(spec.options.model_path, PROMPT_TOKENS)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from benchmarks.engine.measure import Level
-from benchmarks.engine.results import MIB, Results, spread, verdicts
+from benchmarks.engine.results import Results, verdicts
+from benchmarks.machine import MIB
+from benchmarks.verdicts import in_columns, spread, table
 
 _ROLES = ("supervisor", "gateway", "model service", "worker", "load client")
 
@@ -24,14 +26,14 @@ def markdown(results: Results, plot: str) -> str:
         "",
         "## Against what was promised",
         "",
-        *_table(
+        *table(
             ("figure", "target", "found", "verdict"),
             [(v.figure, v.target, v.found, v.word) for v in verdicts(results)],
         ),
         "",
         "## Tokens a second",
         "",
-        *_table(
+        *table(
             (
                 "chats at once",
                 "bare engine",
@@ -48,15 +50,15 @@ def markdown(results: Results, plot: str) -> str:
         "",
         "## CPU seconds for 1,000 tokens",
         "",
-        *_table(("chats at once", "bare engine", *_ROLES), [_cpu(level) for level in results.levels]),
+        *table(("chats at once", "bare engine", *_ROLES), [_cpu(level) for level in results.levels]),
         "",
         "## One chat alone, milliseconds",
         "",
-        *_table(("way", "first token", "over bare", "whole answer", "over bare"), _alone(results)),
+        *table(("way", "first token", "over bare", "whole answer", "over bare"), _alone(results)),
         "",
         "## Memory under load, MiB resident",
         "",
-        *_table(("chats at once", *_ROLES[:-1], "total"), [_memory(level) for level in results.levels]),
+        *table(("chats at once", *_ROLES[:-1], "total"), [_memory(level) for level in results.levels]),
         "",
         "Pages that processes share, such as Python's own libraries, are counted in each.",
         "",
@@ -70,11 +72,7 @@ def markdown(results: Results, plot: str) -> str:
 
 
 def terminal(results: Results) -> str:
-    rows = [(v.figure, v.target, v.found, v.word) for v in verdicts(results)]
-    widths = [max(len(row[column]) for row in rows) for column in range(4)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )
+    return in_columns(verdicts(results))
 
 
 def svg(levels: Sequence[Level]) -> str:
@@ -144,12 +142,4 @@ def _alone(results: Results) -> list[tuple[str, ...]]:
     return [
         (name, spread(first[way]), over(first, way), spread(whole[way]), over(whole, way))
         for way, name in names.items()
-    ]
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    return [
-        f"| {' | '.join(head)} |",
-        f"|{'---|' * len(head)}",
-        *(f"| {' | '.join(row)} |" for row in rows),
     ]

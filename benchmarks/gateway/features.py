@@ -1,0 +1,57 @@
+"""The features whose cost is measured: a list in ``features.toml``, read here."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal, cast
+
+import msgspec
+
+from benchmarks.gateway.toml_text import Table
+
+LIST = Path(__file__).parent / "features.toml"
+
+
+class Feature(msgspec.Struct, forbid_unknown_fields=True):
+    """``on`` and ``off`` are settings of Seekway; ``refused`` is why today's Seekway does not take them."""
+
+    name: str
+    on: Table
+    off: Table = msgspec.field(default_factory=dict[str, object])
+    requests: Literal["different", "same"] = "different"
+    everywhere: bool = True
+    refused: str | None = None
+
+
+class Plan(msgspec.Struct, forbid_unknown_fields=True):
+    """``backend`` goes into every backend, ``keys`` and ``workers`` are for the tests of that name."""
+
+    backend: Table
+    keys: Table
+    workers: Table
+    feature: list[Feature]
+
+
+def read_plan(path: Path = LIST) -> Plan:
+    return msgspec.convert(tomllib.loads(path.read_text("utf-8")), Plan)
+
+
+def filled(table: Table, names: Mapping[str, str | int]) -> Table:
+    """Each ``@name@`` in a text becomes ``names[name]``; a text that is nothing else becomes the value itself."""
+    return cast("Table", _filled(table, names))
+
+
+def _filled(value: object, names: Mapping[str, str | int]) -> object:
+    if isinstance(value, str):
+        for name, given in names.items():
+            if value == f"@{name}@":
+                return given
+            value = value.replace(f"@{name}@", str(given))
+        return value
+    if isinstance(value, dict):
+        return {key: _filled(inner, names) for key, inner in cast("Table", value).items()}
+    if isinstance(value, list):
+        return [_filled(inner, names) for inner in cast("list[object]", value)]
+    return value
