@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import sys
 from pathlib import Path
@@ -15,8 +16,11 @@ from prometheus_client import CollectorRegistry
 
 from seekway.app.cli import main as command_line
 from seekway.core.errors import ERRORS
+from seekway.core.sections.backends import BackendSettings
+from seekway.core.sections.resilience import ResilienceSettings
 from seekway.core.settings import Settings
 from seekway.core.types import EngineStats, ModelInfo, Usage
+from seekway.engine.upstream.backend import UpstreamBackend
 from seekway.gateway.application import create_app
 from seekway.gateway.authentication import Authenticator
 from seekway.gateway.drain import Drain
@@ -30,7 +34,13 @@ from seekway.observability.logging import make_logger
 from seekway.observability.metrics import Metrics
 from seekway.observability.record import RequestRecord
 from seekway.pipeline.assembly import LastingParts, build_pipeline
+from seekway.pipeline.directory import Member, Route
+from seekway.pipeline.dispatch.desk import Lane
+from seekway.pipeline.dispatch.figures import ResilienceFigures
 from seekway.pipeline.figures import StageCounters
+from seekway.pipeline.routing.endpoint import Endpoint
+from seekway.pipeline.routing.latency import PeakEwma
+from seekway.pipeline.routing.pool import Choice, Pool
 from seekway.pipeline.stage import StageFigures
 
 TARGET = Path(__file__).resolve().parent.parent / "docs" / "reference"
@@ -121,6 +131,10 @@ def metrics_page() -> str:
     """Each metric as it is scraped after one request with everything in it."""
     metrics = Metrics(CollectorRegistry())
     metrics.registry.register(EngineFigures(lambda: [("model-service", EXAMPLE_MODEL)]))
+    member = Member("deepseek", UpstreamBackend(BackendSettings(name="deepseek", base_url="http://127.0.0.1:9")))
+    endpoint = Endpoint(member, PeakEwma(), ResilienceSettings())
+    lane = Lane(Pool("m", [Choice(endpoint, Route(member, EXAMPLE_MODEL, "m"), 1.0)]), ResilienceSettings())
+    metrics.registry.register(ResilienceFigures(lambda: [endpoint], lambda: [lane], lambda: 0.0))
     metrics.registry.register(StageCounters(lambda: [StageFigures("resolve_alias", "request")]))
     record = RequestRecord("1", route="/v1/chat/completions", operation="chat", model="m", error="overloaded")
     record.usage, record.first_token_at, record.last_token_at = Usage(1, 2), record.started, record.started
@@ -145,7 +159,9 @@ def metrics_page() -> str:
 def api_page() -> str:
     settings, metrics = Settings(), Metrics(CollectorRegistry())
     log, drain = make_logger(settings.log), Drain()
-    pipeline = build_pipeline(settings, (), LastingParts())
+    loop = asyncio.new_event_loop()
+    loop.close()
+    pipeline = build_pipeline(settings, (), LastingParts(), loop)
     services = CallServices(settings.gateway, pipeline, Authenticator(None), drain, log)
     front = Front(services, model_routes(), RequestLedger(drain, metrics, AccessLog(settings.log)), log)
     app = create_app(front, metrics=metrics)

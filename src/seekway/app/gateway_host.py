@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,6 +27,7 @@ from seekway.observability.access_log import AccessLog
 from seekway.observability.metrics import Metrics
 from seekway.pipeline.assembly import LastingParts, build_pipeline
 from seekway.pipeline.directory import Member
+from seekway.pipeline.dispatch.figures import ResilienceFigures
 
 _NEEDS_RESTART = ("model_service", "engine", "catalog", "log", "models")
 _NEEDS_RESTART_IN_GATEWAY = ("host", "port", "workers")
@@ -55,6 +57,13 @@ class GatewayHost:
         self.drain = Drain()
         ledger = RequestLedger(self.drain, self.metrics, AccessLog(settings.log))
         self.front = Front(self._services(settings), model_routes(), ledger, log)
+        self.metrics.registry.register(
+            ResilienceFigures(
+                lambda: self._parts.endpoints.values(),
+                lambda: self.front.services.pipeline.dispatcher.lanes(),
+                asyncio.get_running_loop().time,
+            )
+        )
 
     def files(self, config: Path | None) -> Iterable[Path]:
         """What the running configuration was read from, keys among them."""
@@ -94,7 +103,7 @@ class GatewayHost:
         if own and own[0].region != settings.routing.region:
             own = [replace(own[0], region=settings.routing.region)]
         members = [*own, *(upstream.member for upstream in upstreams.values())]
-        pipeline = build_pipeline(settings, members, self._parts)
+        pipeline = build_pipeline(settings, members, self._parts, asyncio.get_running_loop())
         authenticator = Authenticator(read_keys(settings.gateway))
         self._upstreams, self._own = upstreams, next(iter(own), None)
         return CallServices(settings.gateway, pipeline, authenticator, self.drain, self._log)

@@ -50,6 +50,7 @@ class Front:
                     task.cancel()
                 stopping = Overloaded("This gateway is stopping; send the request again.", retry_after_s=1)
                 self.services.end_calls(stopping)
+                self.services.pipeline.dispatcher.close()
                 await self.services.pipeline.routes.close()
                 self.ledger.flush()
 
@@ -72,6 +73,7 @@ class Front:
             await old.idle()
         except asyncio.CancelledError:
             old.end_calls(Overloaded("This gateway is stopping; send the request again.", retry_after_s=1))
+        old.pipeline.dispatcher.close()
         kept = {member.backend for member in self.services.pipeline.routes.members}
         gone = [member.backend for member in old.pipeline.routes.members if member.backend not in kept]
         await asyncio.gather(*(backend.close() for backend in gone))

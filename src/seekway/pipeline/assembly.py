@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from random import Random
+
+import msgspec
 
 from seekway.core.sections.reasoning import ReasoningSettings
+from seekway.core.sections.resilience import ResilienceSettings
 from seekway.core.settings import Settings
+from seekway.core.types import GenerateRequest
 from seekway.pipeline.directory import BackendDirectory, Member
+from seekway.pipeline.dispatch.dispatcher import Dispatcher
+from seekway.pipeline.dispatch.sweep import Loop
+from seekway.pipeline.exchange import Exchange
 from seekway.pipeline.names import ModelNames
 from seekway.pipeline.pipeline import Pipeline
 from seekway.pipeline.reasoning_memory import LocalReasoningMemory
+from seekway.pipeline.routing.endpoint import Endpoint
+from seekway.pipeline.routing.latency import PeakEwma
+from seekway.pipeline.routing.router import Router
+from seekway.pipeline.routing.selection import Selection
 from seekway.pipeline.shaping import Shaping
 from seekway.pipeline.stage import FigureBook
 from seekway.pipeline.stages.apply_defaults import ApplyDefaults
@@ -26,18 +38,72 @@ class LastingParts:
     def __init__(self) -> None:
         self.book = FigureBook()
         self.reasoning = LocalReasoningMemory(ReasoningSettings())
+        self.routes: BackendDirectory | None = None
+        self.endpoints: Mapping[str, Endpoint] = {}
 
 
-def build_pipeline(settings: Settings, members: Sequence[Member], parts: LastingParts) -> Pipeline:
-    """``members`` come first to last where two serve the same model."""
-    routes = BackendDirectory(members)
+def build_pipeline(settings: Settings, members: Sequence[Member], parts: LastingParts, loop: Loop) -> Pipeline:
+    """``members`` come first to last where two serve the same model; ``loop`` is the event loop that it will run on.
+
+    Raises ``ConfigError`` for routes that cannot be followed; ``parts`` are then as they were.
+    """
+    endpoints = {member.name: _endpoint(member, settings, parts) for member in members}
+    routes = BackendDirectory(
+        members, on_heard=lambda member, away: endpoints[member.name].heard_of(loop.time(), away=away)
+    )
     names = ModelNames(routes, settings.aliases, settings.default_model)
+    router = Router(routes, names, endpoints, settings.routing, settings.routes, Random())  # noqa: S311 - no secret hangs on it
+    shaping = Shaping((ThinkingRules(), ApplyDefaults(), PruneReasoning()), parts.book)
+    policy_of = _policies(settings)
+    dispatcher = Dispatcher(loop, _selected, shaping, policy_of, Random())  # noqa: S311
     restore_reasoning, note_reasoning = reasoning_stages(settings.reasoning, parts.reasoning)
+    if parts.routes is not None:
+        routes.adopt(parts.routes)
+    parts.routes, parts.endpoints = routes, endpoints
     return Pipeline(
-        request_stages=(ResolveAlias(names), *restore_reasoning),
-        shaping=Shaping((ThinkingRules(), ApplyDefaults(), PruneReasoning()), parts.book),
+        admission_stages=(ResolveAlias(names, router),),
+        request_stages=restore_reasoning,
+        shaping=shaping,
         stream_stages=(*note_reasoning, CountUsage()),
+        dispatcher=dispatcher,
         routes=routes,
         names=names,
         book=parts.book,
     )
+
+
+def _endpoint(member: Member, settings: Settings, parts: LastingParts) -> Endpoint:
+    endpoint = Endpoint(
+        member,
+        PeakEwma(),
+        settings.resilience,
+        region=member.region,
+        tags=member.tags,
+        tier=member.tier,
+        cost=member.cost,
+        weight=member.weight,
+    )
+    known = parts.endpoints.get(member.name)
+    if known is not None and known.member.backend is member.backend:
+        endpoint.learn_from(known)
+    return endpoint
+
+
+def _selected(request: GenerateRequest, exchange: Exchange) -> Selection[Endpoint]:
+    return exchange.selected
+
+
+def _policies(settings: Settings) -> Callable[[str], ResilienceSettings]:
+    """The resilience of a pool, whose name ends in the rule's that made it."""
+    rules = {rule.name: rule for rule in settings.routes}
+
+    def policy_of(pool: str) -> ResilienceSettings:
+        policy, rule = settings.resilience, rules.get(pool.rpartition(" by ")[2])
+        if rule is None:
+            return policy
+        hedge = policy.hedge if rule.hedge is None else rule.hedge
+        return msgspec.structs.replace(
+            policy, hedge=hedge, continue_streams=rule.continue_streams or policy.continue_streams
+        )
+
+    return policy_of

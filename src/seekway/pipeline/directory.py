@@ -164,6 +164,20 @@ class BackendDirectory:
     def members(self) -> tuple[Member, ...]:
         return tuple(known.member for known in self._known)
 
+    def adopt(self, old: BackendDirectory) -> None:
+        """Begin with what ``old`` last heard of the members that are still the same, so that a new configuration knows the models at once."""
+        heard = {known.member.name: known for known in old._known}
+        for known in self._known:
+            before = heard.get(known.member.name)
+            if before is None or before.member.backend is not known.member.backend or before.asked_at is None:
+                continue
+            known.asked_at = before.asked_at
+            if before.away:
+                self._heard(known, before.models)
+                self._lost(known, before.problem)
+            else:
+                self._heard(known, before.models)
+
     async def watch(self) -> None:
         """Ask every member at its pace, until cancelled."""
         async with asyncio.TaskGroup() as group:

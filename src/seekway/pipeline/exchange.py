@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from seekway.core.errors import InternalError
-from seekway.core.types import Event
+from seekway.core.types import Capability, Event
 from seekway.observability.record import RequestRecord
 from seekway.pipeline.caller import ANONYMOUS, Caller
 from seekway.pipeline.directory import Route
+
+if TYPE_CHECKING:
+    from seekway.pipeline.routing.endpoint import Endpoint
+    from seekway.pipeline.routing.selection import Selection
 
 
 class Headers:
@@ -33,7 +38,9 @@ NO_HEADERS = Headers()
 
 @dataclass(slots=True)
 class Exchange:
-    """One request on its way. ``route`` is set by the stage that resolves the model's name.
+    """One request on its way. ``selection`` and ``route`` are set by the stage that resolves the model's name: where it may go, and where it goes.
+
+    ``capability`` is what is asked of the model where it is not to generate.
 
     ``trial`` marks a text run through the stages for show: nothing of it is counted.
     ``deadline`` is on the event loop's clock.
@@ -44,7 +51,9 @@ class Exchange:
     record: RequestRecord
     caller: Caller = ANONYMOUS
     headers: Headers = NO_HEADERS
+    selection: Selection[Endpoint] | None = None
     route: Route | None = None
+    capability: Capability | None = None
     trial: bool = False
     deadline: float | None = None
     answer: Sequence[Event] | None = None
@@ -56,6 +65,12 @@ class Exchange:
         if self.route is None:
             raise InternalError("A pipeline stage ran before the model's name was resolved; put resolve_alias first.")
         return self.route
+
+    @property
+    def selected(self) -> Selection[Endpoint]:
+        if self.selection is None:
+            raise InternalError("A pipeline stage ran before the model's name was resolved; put resolve_alias first.")
+        return self.selection
 
     def take(self, route: Route) -> None:
         """Go by ``route`` and let the record say so."""

@@ -12,7 +12,7 @@ from functools import partial
 import msgspec
 
 from seekway.core.errors import SeekwayError
-from seekway.core.ports import Backend, EventSink, Flow
+from seekway.core.ports import EventSink, Flow
 from seekway.core.types import (
     Capability,
     EmbedRequest,
@@ -24,7 +24,8 @@ from seekway.core.types import (
     Usage,
 )
 from seekway.pipeline.admission import Admission
-from seekway.pipeline.directory import BackendDirectory
+from seekway.pipeline.directory import BackendDirectory, Route
+from seekway.pipeline.dispatch.dispatcher import Dispatcher
 from seekway.pipeline.exchange import Exchange
 from seekway.pipeline.names import ModelNames
 from seekway.pipeline.replay import Replay
@@ -32,28 +33,34 @@ from seekway.pipeline.shaping import Shaping
 from seekway.pipeline.stage import FigureBook, RequestStage, StageFigures, StreamStage
 from seekway.pipeline.stream_chain import OpenFilter, StreamChain
 from seekway.pipeline.trial import StageTrace, try_stages
-from seekway.pipeline.whole_stream import WholeStream
 
 
 class Pipeline:
-    """``request_stages`` and ``stream_stages`` run in the order given; the first must resolve the model's name.
+    """Stages run in the order given; the first of ``admission_stages`` must resolve the model's name.
 
-    ``shaping`` fits an admitted request to the backend it goes to, each time it goes to one.
+    ``admission_stages`` are for whatever is asked of a model, ``request_stages`` and ``stream_stages`` for generation.
+    ``shaping`` fits an admitted request to the backend it goes to, each time ``dispatcher`` sends it to one.
     """
 
     def __init__(
         self,
+        admission_stages: Sequence[RequestStage],
         request_stages: Sequence[RequestStage],
         shaping: Shaping,
         stream_stages: Sequence[StreamStage],
+        dispatcher: Dispatcher,
         routes: BackendDirectory,
         names: ModelNames,
         book: FigureBook,
     ) -> None:
         self.routes = routes
         self.names = names
+        self.dispatcher = dispatcher
         self._shaping = shaping
-        self._request_stages = tuple((stage, book.of(stage.name, "request")) for stage in request_stages)
+        self._admission_stages = len(admission_stages)
+        self._request_stages = tuple(
+            (stage, book.of(stage.name, "request")) for stage in (*admission_stages, *request_stages)
+        )
         self._stream_stages = tuple((stage, book.of(stage.name, "stream")) for stage in stream_stages)
 
     def figures(self) -> tuple[StageFigures, ...]:
@@ -80,23 +87,35 @@ class Pipeline:
         return self._go(request, exchange, sink)
 
     async def embed(self, request: EmbedRequest, exchange: Exchange) -> EmbedResult:
-        backend, model = await self._backend(request.model, "embed", exchange)
-        result = await backend.embed(msgspec.structs.replace(request, model=model))
+        asked = GenerateRequest(request.id, request.model, prompt="\n".join(request.inputs))
+        await self._admit(asked, exchange, "embed")
+
+        def ask(route: Route) -> Awaitable[EmbedResult]:
+            return route.member.backend.embed(msgspec.structs.replace(request, model=route.name))
+
+        result = await self.dispatcher.ask(asked, exchange, ask)
         exchange.record.usage = Usage(result.prompt_tokens, 0)
         return result
 
     async def rerank(self, request: RerankRequest, exchange: Exchange) -> RerankResult:
-        backend, model = await self._backend(request.model, "rerank", exchange)
-        result = await backend.rerank(msgspec.structs.replace(request, model=model))
+        asked = GenerateRequest(request.id, request.model, prompt="\n".join((request.query, *request.documents)))
+        await self._admit(asked, exchange, "rerank")
+
+        def ask(route: Route) -> Awaitable[RerankResult]:
+            return route.member.backend.rerank(msgspec.structs.replace(request, model=route.name))
+
+        result = await self.dispatcher.ask(asked, exchange, ask)
         exchange.record.usage = Usage(result.prompt_tokens, 0)
         return result
 
     async def count_tokens(self, request: GenerateRequest, exchange: Exchange) -> TokenCount:
-        """The tokens of the prompt that the backend would be sent; of the request stages only the first, which resolves the name, is run."""
-        stage, figures = self._request_stages[0]
-        after = self._run(stage, figures, request, exchange)
-        admitted = after if isinstance(after, GenerateRequest) else await self._await(0, after, request)
-        return await exchange.resolved.member.backend.count_tokens(self._shaping(admitted, exchange))
+        """The tokens of the prompt that the backend would be sent."""
+        admitted = await self._admit(request, exchange, None)
+
+        def ask(route: Route) -> Awaitable[TokenCount]:
+            return route.member.backend.count_tokens(self._shaping(admitted, exchange))
+
+        return await self.dispatcher.ask(admitted, exchange, ask)
 
     async def trial(self, request: GenerateRequest, text: str, exchange: Exchange) -> tuple[StageTrace, ...]:
         """Run ``request`` and then ``text``, as if a model had answered with it, through the stages; asks no backend, counts nothing."""
@@ -145,6 +164,16 @@ class Pipeline:
         figures.changed += after is not before
         return after
 
+    async def _admit(
+        self, request: GenerateRequest, exchange: Exchange, capability: Capability | None
+    ) -> GenerateRequest:
+        """Run the stages that are for everything; ``request`` stands for what is asked where that is no generation."""
+        exchange.capability = capability
+        for position, (stage, figures) in enumerate(self._request_stages[: self._admission_stages]):
+            after = self._run(stage, figures, request, exchange)
+            request = after if isinstance(after, GenerateRequest) else await self._await(position, after, request)
+        return request
+
     def _go(self, request: GenerateRequest, exchange: Exchange, sink: EventSink) -> Flow:
         filters: list[OpenFilter] = []
         for stage, figures in self._stream_stages:
@@ -156,13 +185,6 @@ class Pipeline:
         if exchange.answer is not None:
             flow: Flow = Replay(exchange.answer, chain)
         else:
-            shaped = self._shaping(request, exchange)
-            flow = exchange.resolved.member.source.start(shaped, WholeStream(chain))
+            flow = self.dispatcher.start(request, exchange, chain)
         chain.flow = flow
         return flow
-
-    async def _backend(self, name: str, capability: Capability, exchange: Exchange) -> tuple[Backend, str]:
-        route = await self.names.route(name)
-        exchange.take(route)
-        route.require(capability)
-        return route.member.backend, route.name

@@ -144,7 +144,7 @@ async def serving(
     metrics, drain, log = Metrics(CollectorRegistry()), Drain(), io.StringIO()
     log_settings = LogSettings(level="debug", format="json")
     logger, access_log = make_logger(log_settings, log), AccessLog(log_settings, log)
-    pipeline = build_pipeline(settings, [Member("own", backend), *others], LastingParts())
+    pipeline = build_pipeline(settings, [Member("own", backend), *others], LastingParts(), asyncio.get_running_loop())
     services = CallServices(settings.gateway, pipeline, Authenticator(key_digests), drain, logger)
     front = Front(services, model_routes(), RequestLedger(drain, metrics, access_log), logger)
     app = create_app(front, metrics=metrics)

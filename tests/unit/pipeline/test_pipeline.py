@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from random import Random
 from typing import Self
 
 import pytest
@@ -21,9 +22,13 @@ from seekway.core.types import ErrorEvent, Event, Finish, GenerateRequest, Messa
 from seekway.observability.record import RequestRecord
 from seekway.pipeline.assembly import LastingParts, build_pipeline
 from seekway.pipeline.directory import BackendDirectory, Member
+from seekway.pipeline.dispatch.dispatcher import Dispatcher
 from seekway.pipeline.exchange import Exchange
 from seekway.pipeline.names import ModelNames
 from seekway.pipeline.pipeline import Pipeline
+from seekway.pipeline.routing.endpoint import Endpoint
+from seekway.pipeline.routing.latency import PeakEwma
+from seekway.pipeline.routing.router import Router
 from seekway.pipeline.shaping import Shaping
 from seekway.pipeline.stage import FigureBook, RequestStage, StreamStage
 from seekway.pipeline.stages.resolve_alias import ResolveAlias
@@ -100,9 +105,17 @@ class Answers:
 
 
 def pipeline(backend: FakeBackend, *stages: StreamStage, before: Sequence[RequestStage] = ()) -> Pipeline:
-    routes = BackendDirectory([Member("own", backend)])
-    names, book = ModelNames(routes, {}, None), FigureBook()
-    return Pipeline((ResolveAlias(names), *before), Shaping((), book), stages, routes, names, book)
+    book, loop, member = FigureBook(), asyncio.get_running_loop(), Member("own", backend)
+    routes = BackendDirectory([member])
+    names = ModelNames(routes, {}, None)
+    settings = Settings()
+    endpoints = {"own": Endpoint(member, PeakEwma(), settings.resilience)}
+    router = Router(routes, names, endpoints, settings.routing, (), Random(1))
+    shaping = Shaping((), book)
+    dispatcher = Dispatcher(
+        loop, lambda _, exchange: exchange.selected, shaping, lambda _: settings.resilience, Random(1)
+    )
+    return Pipeline((ResolveAlias(names, router),), before, shaping, stages, dispatcher, routes, names, book)
 
 
 async def run(line: Pipeline) -> list[Event]:
@@ -189,7 +202,7 @@ async def test_a_stage_before_the_model_is_known_says_so() -> None:
 
 async def test_a_trial_asks_no_backend_and_counts_nothing() -> None:
     backend = FakeBackend()
-    line = build_pipeline(Settings(), [Member("own", backend)], LastingParts())
+    line = build_pipeline(Settings(), [Member("own", backend)], LastingParts(), asyncio.get_running_loop())
     exchange = Exchange(RequestRecord("r"))
     traces = await line.trial(REQUEST, "a", exchange)
     assert [trace.events_in for trace in traces] == [0, 0, 0, 0, 0, 3, 3]

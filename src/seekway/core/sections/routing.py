@@ -81,6 +81,10 @@ class RouteSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     to_backends: Annotated[tuple[str, ...], Meta(description="Only these backends.")] = ()
     to_tags: Annotated[tuple[str, ...], Meta(description="Only backends with one of these tags.")] = ()
     to_regions: Annotated[tuple[str, ...], Meta(description="Only backends in one of these regions.")] = ()
+    hedge: Annotated[bool | None, Meta(description="`resilience.hedge` for these requests.")] = None
+    continue_streams: Annotated[
+        Literal["off", "known", "any"] | None, Meta(description="`resilience.continue_streams` for these requests.")
+    ] = None
 
 
 class Place(Protocol):
@@ -116,8 +120,13 @@ def check_routes(routes: Sequence[RouteSettings], backends: Sequence[Place]) -> 
         if rule.name in seen:
             raise _refused(rule, "name", "stands twice; give each rule a name of its own.")
         seen.add(rule.name)
-        if not (rule.strategy or rule.to_model or rule.to_backends or rule.to_tags or rule.to_regions):
-            raise _refused(rule, "strategy", "is not set and neither is any to_ field; say what the rule does.")
+        chosen_here = (rule.strategy, rule.to_model, rule.to_backends, rule.to_tags, rule.to_regions)
+        if not any(chosen_here) and rule.hedge is None and rule.continue_streams is None:
+            raise _refused(
+                rule,
+                "strategy",
+                "is not set and neither is any to_ field, hedge or continue_streams; say what the rule does.",
+            )
         chosen = {"to_backends": rule.to_backends, "to_tags": rule.to_tags, "to_regions": rule.to_regions}
         for field, what, there in known:
             for value in chosen[field]:

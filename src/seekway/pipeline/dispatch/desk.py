@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from random import Random
 from typing import Protocol
 
+from seekway.core.errors import BackendUnavailable, Overloaded, SeekwayError
 from seekway.core.sections.resilience import ResilienceSettings
 from seekway.core.types import GenerateRequest
 from seekway.pipeline.directory import Route
@@ -104,6 +105,15 @@ class Lane:
     def full(self, now: float) -> bool:
         """Some backend lacks nothing but room."""
         return any(choice.endpoint.in_service(now) for choice in self.pool.choices)
+
+    def out_of_service(self, now: float) -> SeekwayError:
+        """What a request hears that nobody can be asked for."""
+        wait = self.wait_s(now)
+        if any(choice.endpoint.busy(now) for choice in self.pool.choices):
+            return Overloaded(f"Every backend of the model {self.name} is busy; try again.", retry_after_s=wait)
+        return BackendUnavailable(
+            f"Every backend of the model {self.name} is out of service for now; try again.", retry_after_s=wait
+        )
 
     def wait_s(self, now: float) -> float:
         """How long until the first backend may be asked again."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from seekway.core.errors import BackendUnavailable, DeadlineExceeded, Overloaded, SeekwayError
+from seekway.core.errors import DeadlineExceeded, Overloaded, SeekwayError
 from seekway.core.ports import EventSink
 from seekway.core.types import Event, GenerateRequest
 from seekway.pipeline.dispatch.attempt import Attempt
@@ -316,9 +316,7 @@ class Dispatch:
         if not lane.full(now):
             wait = lane.wait_s(now)
             if self._error is None:
-                return BackendUnavailable(
-                    f"Every backend of the model {lane.name} is out of service for now; try again.", retry_after_s=wait
-                )
+                return lane.out_of_service(now)
             return with_retry_after(self._error, wait) if wait > 0.0 else self._error
         out = lane.line.join(self, self._exchange.caller.priority)
         if out is self:

@@ -96,6 +96,10 @@ class Endpoint:
     def ejected(self, now: float) -> bool:
         return now < self.ejection.until
 
+    def busy(self, now: float) -> bool:
+        """It said when to come back, and that is all that speaks against it."""
+        return now < self._blocked_until and self.breaker.allows(now)
+
     def wait_s(self, now: float) -> float:
         """How long until it may be asked again, by its own ``Retry-After`` or its breaker."""
         return max(self._blocked_until - now, self.breaker.wait_s(now), 0.0)
@@ -172,7 +176,8 @@ class Endpoint:
             if probe:
                 self.breaker.released()
             return
-        if retry_after_s is not None or verdict == "busy":
+        # Our own model service admits by itself, at once and model by model: what it refuses now it may take in a moment.
+        if (retry_after_s is not None or verdict == "busy") and self.member.kind != "local":
             self._block(now, retry_after_s)
         if verdict == "busy":
             self._limit.overloaded(now, began, outstanding)

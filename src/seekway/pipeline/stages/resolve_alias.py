@@ -7,9 +7,11 @@ from collections.abc import Awaitable
 import msgspec
 
 from seekway.core.types import Capability, GenerateRequest
-from seekway.pipeline.directory import Route
 from seekway.pipeline.exchange import Exchange
 from seekway.pipeline.names import ModelNames
+from seekway.pipeline.routing.endpoint import Endpoint
+from seekway.pipeline.routing.router import Router
+from seekway.pipeline.routing.selection import Selection
 
 
 class ResolveAlias:
@@ -20,22 +22,24 @@ class ResolveAlias:
 
     name = "resolve_alias"
 
-    def __init__(self, names: ModelNames) -> None:
+    def __init__(self, names: ModelNames, router: Router[Endpoint]) -> None:
         self._names = names
+        self._router = router
 
     def __call__(self, request: GenerateRequest, exchange: Exchange) -> GenerateRequest | Awaitable[GenerateRequest]:
-        route = self._names.known(request.model)
-        if route is None:
+        selection = self._router.select(request.model, exchange)
+        if selection is None:
             return self._ask(request, exchange)
-        return self._resolve(request, exchange, route)
+        return self._resolve(request, exchange, selection)
 
     async def _ask(self, request: GenerateRequest, exchange: Exchange) -> GenerateRequest:
         """A name that nobody serves now: the backends are asked before it is refused."""
-        return self._resolve(request, exchange, await self._names.route(request.model))
+        return self._resolve(request, exchange, await self._router.wait(request.model, exchange))
 
-    def _resolve(self, request: GenerateRequest, exchange: Exchange, route: Route) -> GenerateRequest:
+    def _resolve(self, request: GenerateRequest, exchange: Exchange, selection: Selection[Endpoint]) -> GenerateRequest:
+        exchange.selection = selection = selection.able(exchange.capability or _capability(request))
+        route = selection.route
         exchange.take(route)
-        route.require(_capability(request))
         thinking = request.thinking
         if thinking.enabled is None and (by_name := self._names.thinking(request.model)) is not None:
             thinking = msgspec.structs.replace(thinking, enabled=by_name)
