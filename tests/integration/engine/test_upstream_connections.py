@@ -21,7 +21,7 @@ from seekway.core.types import (
     Finish,
     TextDelta,
 )
-from seekway.engine.upstream import transport as transport_module
+from seekway.engine.upstream import generation as generation_module
 from tests.fakes.upstream import (
     Exchange,
     FakeUpstream,
@@ -127,7 +127,7 @@ def _seen_gone() -> tuple[Script, asyncio.Event]:
 async def test_the_end_of_the_body_may_trail_the_finish_and_the_connection_is_still_kept(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(transport_module, "_DRAIN_S", 20.0)
+    monkeypatch.setattr(generation_module, "DRAIN_S", 20.0)
     finished = asyncio.Event()
 
     async def script(exchange: Exchange) -> None:
