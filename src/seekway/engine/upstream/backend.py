@@ -138,6 +138,16 @@ class UpstreamBackend:
         names = self._settings.models or tuple(listed)
         return tuple(self._info(name, listed.get(name)) for name in names)
 
+    @property
+    def busy(self) -> int:
+        """Requests that hold one of the ``max_connections`` places now."""
+        return self._transport.pool.busy
+
+    @property
+    def connections(self) -> int:
+        """Connections open now, the idle ones among them."""
+        return self._transport.pool.connections
+
     async def close(self) -> None:
         await self._transport.close()
 

@@ -23,14 +23,13 @@ MAX_HEAD_BYTES = 64 * 1024
 _LENGTHS_READ = frozenset(
     map(len, ("content-type", "retry-after", "content-encoding", "content-length", "transfer-encoding"))
 )
-_LARGE_REQUEST = 32 * 1024
 
 
 class Connection(asyncio.Protocol):
     """Made by the pool, and given back to it with ``Pool.put`` after each answer that leaves it usable."""
 
     __slots__ = (
-        "_announced", "_complete", "_feed", "_framed", "_headers", "_interim", "_keep", "_large", "_loop",
+        "_announced", "_complete", "_feed", "_framed", "_headers", "_interim", "_keep", "_loop",
         "_overhead", "_parser", "_paused", "_pieces", "_pool", "_status", "_transport", "_write",
         "call", "drain_until", "heard", "on_body", "reused", "since",
     )  # fmt: skip
@@ -50,7 +49,6 @@ class Connection(asyncio.Protocol):
         self._parser = HttpResponseParser(self)
         self._feed = self._parser.feed_data
         self._paused = False
-        self._large = False
         self._keep = False
         self._interim = False
         self._begin_answer()
@@ -77,7 +75,6 @@ class Connection(asyncio.Protocol):
         self.call = call
         call.connection = self
         self.heard = True
-        self._large = len(call.payload) > _LARGE_REQUEST
         self._write(call.payload)
         if call.paused:
             self.pause()
@@ -123,7 +120,6 @@ class Connection(asyncio.Protocol):
             # An idle connection has nothing to say; whatever this is, it is no answer to a request of ours.
             self._pool.drop(self)
             return
-        self.heard = True
         broken = False
         try:
             self._feed(data)
@@ -136,6 +132,7 @@ class Connection(asyncio.Protocol):
             body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
             pieces.clear()
             self._overhead = 0
+            self.heard = True
             call.received(body)
             if self.call is not call:
                 return
@@ -170,11 +167,14 @@ class Connection(asyncio.Protocol):
             # The parser would take HTTP/2.0 in a status line for a version like any other.
             not data.startswith(b"HTTP/1.1 ") and self._parser.get_http_version() not in ("1.1", "1.0")
         ):
+            if not self._overhead:
+                self.heard = True  # the head's first byte is a sign of life, one that dribbles in is none
             if broken or self._status or self._beyond(len(data)):
                 self._pool.fail(self, self._pool.failures.malformed())
             return False
         self._announced = True
         self._overhead = 0
+        self.heard = True
         call.answered(self._status, self._headers)
         return self.call is call
 
@@ -185,7 +185,7 @@ class Connection(asyncio.Protocol):
     def _end(self, call: Call, *, reusable: bool) -> None:
         self.call = None
         call.connection = None
-        if self._large and self._transport is not None and self._transport.get_write_buffer_size():
+        if self._transport is not None and self._transport.get_write_buffer_size():
             # The answer came before the request was all sent: what is left of it would be read as the next.
             reusable = False
         if reusable:
@@ -209,8 +209,13 @@ class Connection(asyncio.Protocol):
         size = len(name)
         if size in _LENGTHS_READ and not self._status:
             name = name.lower()
-            if size == 14 or size == 17:
-                self._framed = self._framed or name in (b"content-length", b"transfer-encoding")
+            if name == b"content-length":
+                self._framed = True
+            elif name == b"transfer-encoding":
+                if self._headers.get(name) is not None or value.strip().lower() != b"chunked":
+                    # The parser takes the last coding of a list for all of it.
+                    raise HttpParserError("a transfer coding that nobody asked for")
+                self._framed = True
             self._headers[name] = value
 
     def on_headers_complete(self) -> None:
@@ -225,6 +230,7 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         if self._interim:
             self._interim = False
+            self.heard = True
         else:
             self._complete = True
             self._keep = self._parser.should_keep_alive()

@@ -6,6 +6,7 @@ Addresses are tried as RFC 8305 ("happy eyeballs") has it, also on uvloop, whose
 from __future__ import annotations
 
 import asyncio
+import functools
 import socket
 import ssl
 from typing import NamedTuple
@@ -69,7 +70,6 @@ class Dialer:
 
     def __init__(self, origin: Origin) -> None:
         self._origin = origin
-        self._tls: ssl.SSLContext | None = None
         self._resolved: list[AddrInfoType] = []
         self._resolved_until = 0.0
 
@@ -89,10 +89,8 @@ class Dialer:
             if not origin.tls:
                 _, connection = await loop.create_connection(lambda: Connection(pool), sock=sock)
                 return connection
-            if self._tls is None:
-                self._tls = ssl.create_default_context()
             _, connection = await loop.create_connection(
-                lambda: Connection(pool), sock=sock, ssl=self._tls, server_hostname=origin.host
+                lambda: Connection(pool), sock=sock, ssl=_trusted(), server_hostname=origin.host
             )
         except BaseException:
             sock.close()
@@ -108,3 +106,11 @@ class Dialer:
         self._resolved = [*found]
         self._resolved_until = now + _RESOLVED_FOR_S
         return self._resolved
+
+
+@functools.cache
+def _trusted() -> ssl.SSLContext:
+    """One for all backends: each would hold the machine's trusted roots anew."""
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context

@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from seekway.core.errors import InternalError, SeekwayError
 from seekway.engine.upstream.call import Call
 from seekway.engine.upstream.connection import Connection
 from seekway.engine.upstream.failures import WireFailures
 
-if TYPE_CHECKING:
-    from seekway.engine.upstream.dialing import Dialer
-
 SWEEP_S = 0.05
 KEPT_S = 15.0
 """How long an idle connection is kept, and how often the idle ones are looked at when there is nothing else."""
+
+
+class Dials(Protocol):
+    """Makes a connection of a pool; raises ``OSError`` or ``ValueError``."""
+
+    async def dial(self, pool: Pool) -> Connection: ...
 
 
 class Pool:
@@ -28,7 +31,7 @@ class Pool:
 
     def __init__(
         self,
-        dialer: Dialer,
+        dialer: Dials,
         failures: WireFailures,
         *,
         limit: int,
