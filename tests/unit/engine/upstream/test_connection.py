@@ -202,7 +202,7 @@ async def test_an_answer_without_a_length_ends_with_its_connection(head: bytes, 
     body = STREAM + b"\r\n" + WELL.removesuffix(EVENTS[-1]) if streamed else JSON + b"\r\n" + CHAT
     events, ended, *_ = await outcome_of([head + body], streamed=streamed)
     assert (events, ended) == (HELLO if streamed else WHOLE, True)
-    cut = body[: body.index(b"wor")] if streamed else body[:-9]
+    cut = body[: body.index(EVENTS[2])] if streamed else body[:-9]
     _, ended, *_ = await outcome_of([head + cut], streamed=streamed)
     assert not ended
     _, ended, kind, _ = await outcome_of([head + body], streamed=streamed, then=ConnectionResetError())

@@ -86,3 +86,43 @@ def test_what_never_ends_is_refused_at_the_bound(piece: bytes) -> None:
 
     with pytest.raises(BackendProtocolError):
         flood()
+
+
+PIECES = st.sampled_from(
+    [b"data: ", b"data:", b"data", b"{}", b'{"a": "b"}', b"\n", b"\n\n", b"\r\n", b"\r", b": ping", b"event: x", b"\xef\xbb\xbf",
+     b"data: a\n\n", b"data: b\n\ndata: c\n\n", b"[DONE]", b" ", b"x" * 9]
+)  # fmt: skip
+
+
+def by_both(pieces: list[bytes], bound: int) -> tuple[list[bytes | str], list[bytes | str]]:
+    """What the short way and the long way give for the same bytes; a refusal counts as what it is."""
+    found: tuple[list[bytes | str], list[bytes | str]] = ([], [])
+    short, long = SseParser(bound), SseParser(bound)
+    for piece in pieces:
+        try:
+            found[0].extend(short.payloads(piece))
+        except BackendProtocolError:
+            found[0].append("refused")
+            break
+    for piece in pieces:
+        try:
+            found[1].extend(event.data for event in long.feed(piece))
+        except BackendProtocolError:
+            found[1].append("refused")
+            break
+    return found
+
+
+@given(st.lists(st.lists(PIECES, max_size=6).map(b"".join), max_size=6), st.sampled_from([12, 1024]))
+def test_the_short_way_gives_what_the_long_way_gives(pieces: list[bytes], bound: int) -> None:
+    short, long = by_both(pieces, bound)
+    if "refused" in (*short, *long):
+        assert ("refused" in short) == ("refused" in long)
+    else:
+        assert short == long
+
+
+@pytest.mark.parametrize("at", range(len(STREAM) + 1))
+def test_a_split_at_any_byte_changes_nothing_for_the_payloads_either(at: int) -> None:
+    short, long = by_both([STREAM[:at], STREAM[at:]], 1024)
+    assert short == long == [event.data for event in EVENTS]
