@@ -25,7 +25,7 @@ class Call:
 
     __slots__ = (
         "connection", "deadline", "inflate", "media_type", "over", "patience", "paused", "payload", "pool",
-        "retried", "retry_after", "status", "total",
+        "retry_after", "status", "total",
     )  # fmt: skip
 
     def __init__(self, pool: Pool) -> None:
@@ -34,7 +34,6 @@ class Call:
         self.deadline = math.inf
         self.patience = math.inf
         self.connection: Connection | None = None
-        self.retried = False
         self.paused = False
         self.over = False
         self.status = 0

@@ -155,7 +155,8 @@ class Connection(asyncio.Protocol):
             self._complete = True
             self._pool.release()
             call.finished()
-        elif self.reused and not self._announced and not self._overhead and not call.retried and not call.over:
+        elif self.reused and not self._announced and not self._overhead:
+            # The backend closed it before it saw the request; the next connection is a new one, so this happens once.
             self._pool.retry(call)
         else:
             self._pool.release()

@@ -89,7 +89,6 @@ class Pool:
 
     def retry(self, call: Call) -> None:
         """The kept connection that ``call`` was sent over turned out dead: once more, over a new one, in the same place."""
-        call.retried = True
         if self._idle and len(self._connections) >= self._limit:
             self.drop(self._idle[0])
         self._dial(call)

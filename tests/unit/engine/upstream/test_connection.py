@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from seekway.core.errors import BackendProtocolError, BackendUnavailable, SeekwayError, StreamInterrupted
 from seekway.core.types import Finish, ReasoningDelta, TextDelta, Usage
+from seekway.engine.upstream import generation as generation_module
 from tests.fakes.upstream import USAGE, content, finish
 from tests.fakes.upstream_wire import FakeTransport, FakeWire, RecordedSink, lose
 
@@ -194,6 +195,25 @@ async def test_a_good_stream_is_read_in_whatever_frame_it_comes(name: str) -> No
 async def test_a_good_whole_answer_is_read_in_whatever_frame_it_comes(name: str) -> None:
     events, ended, *_ = await outcome_of([NOT_STREAMED[name]], streamed=False)
     assert (events, ended) == (WHOLE, True)
+
+
+async def test_a_compressed_answer_that_lacks_its_end_is_interrupted() -> None:
+    cut = gzip.compress(CHAT, mtime=0)[:-8]
+    _, ended, kind, _ = await outcome_of(
+        [OK + JSON + b"Content-Encoding: gzip\r\n" + length(cut)], streamed=False, cut=False
+    )
+    assert (ended, kind) == (False, StreamInterrupted)
+
+
+async def test_a_small_answer_that_unpacks_to_a_large_one_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(generation_module, "MAX_STREAM_BYTES", 1 << 22)
+    monkeypatch.setattr(generation_module, "MAX_WHOLE_BYTES", 1 << 22)
+    bomb = gzip.compress(b": \n" * (1 << 24), mtime=0)
+    assert len(bomb) < 1 << 18
+    for streamed, head in ((True, STREAM), (False, JSON)):
+        answer = OK + head + b"Content-Encoding: gzip\r\n" + length(bomb)
+        _, ended, kind, _ = await outcome_of([answer], streamed=streamed, cut=False)
+        assert (ended, kind) == (False, BackendProtocolError)
 
 
 @pytest.mark.parametrize("head", [b"HTTP/1.0 200 OK\r\n", OK, OK + b"Connection: close\r\n"])
