@@ -40,7 +40,7 @@ class Call:
         self.media_type = ""
         self.retry_after: str | None = None
         self.inflate: Inflate | None = None
-        self.total = 0
+        self.total: int = 0
 
     def answered(self, status: int, headers: dict[bytes, bytes]) -> None:
         """The head has come; ``headers`` has lower-case names and is the connection's own, to be read now."""

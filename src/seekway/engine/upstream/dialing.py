@@ -9,19 +9,28 @@ import asyncio
 import functools
 import socket
 import ssl
+from collections.abc import Sequence
 from typing import NamedTuple
 from urllib.parse import quote, unquote, urlsplit
 
 import aiohappyeyeballs
-from aiohappyeyeballs import AddrInfoType
+import structlog
 
 from seekway.core.errors import ConfigError
 from seekway.engine.upstream.connection import Connection
 from seekway.engine.upstream.pool import Pool
 
+_log = structlog.stdlib.get_logger()
+
 _NEXT_ADDRESS_S = 0.25
 _RESOLVED_FOR_S = 10.0
 _UNESCAPED = "/%:@!$&'()*+,;=-._~"
+
+
+Address = tuple[
+    socket.AddressFamily, socket.SocketKind, int, str, tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]
+]
+"""As ``getaddrinfo`` gives it: family, kind, protocol, canonical name, address."""
 
 
 class Origin(NamedTuple):
@@ -70,7 +79,7 @@ class Dialer:
 
     def __init__(self, origin: Origin) -> None:
         self._origin = origin
-        self._resolved: list[AddrInfoType] = []
+        self._resolved: Sequence[Address] = ()
         self._resolved_until = 0.0
 
     async def dial(self, pool: Pool) -> Connection:
@@ -79,7 +88,8 @@ class Dialer:
         origin = self._origin
         addresses = await self._resolve(loop)
         try:
-            sock = await aiohappyeyeballs.start_connection(
+            # Its own type for an address is a tuple of unknown members.
+            sock = await aiohappyeyeballs.start_connection(  # pyright: ignore[reportUnknownMemberType]
                 addresses, happy_eyeballs_delay=_NEXT_ADDRESS_S, interleave=1, loop=loop
             )
         except OSError:
@@ -90,26 +100,31 @@ class Dialer:
                 _, connection = await loop.create_connection(lambda: Connection(pool), sock=sock)
                 return connection
             _, connection = await loop.create_connection(
-                lambda: Connection(pool), sock=sock, ssl=_trusted(), server_hostname=origin.host
+                lambda: Connection(pool), sock=sock, ssl=trusted_context(), server_hostname=origin.host
             )
         except BaseException:
             sock.close()
             raise
         return connection
 
-    async def _resolve(self, loop: asyncio.AbstractEventLoop) -> list[AddrInfoType]:
+    async def _resolve(self, loop: asyncio.AbstractEventLoop) -> Sequence[Address]:
         """The host's addresses, remembered for a moment, so that a burst of connections is not a burst of questions."""
         now = loop.time()
         if now < self._resolved_until:
             return self._resolved
-        found = await loop.getaddrinfo(self._origin.host, self._origin.port, type=socket.SOCK_STREAM)
-        self._resolved = [*found]
+        try:
+            self._resolved = await loop.getaddrinfo(self._origin.host, self._origin.port, type=socket.SOCK_STREAM)
+        except socket.gaierror:
+            if not self._resolved:
+                raise
+            # A name service that is away takes no backend with it (RFC 8767): its last addresses are tried on.
+            _log.warning("backend_name_not_resolved", host=self._origin.host)
         self._resolved_until = now + _RESOLVED_FOR_S
         return self._resolved
 
 
 @functools.cache
-def _trusted() -> ssl.SSLContext:
+def trusted_context() -> ssl.SSLContext:
     """One for all backends: each would hold the machine's trusted roots anew."""
     context = ssl.create_default_context()
     context.set_alpn_protocols(["http/1.1"])

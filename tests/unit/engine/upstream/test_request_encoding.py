@@ -123,10 +123,14 @@ def test_prompts_and_prefixes_go_to_their_own_addresses() -> None:
 
 @pytest.mark.parametrize("stream", [True, False])
 def test_what_json_cannot_carry_is_the_clients_to_mend(stream: bool) -> None:
-    for members in ({"messages": (Message("user", "\ud800"),)}, {"extra": {"x": object()}}, {"prompt": "\ud800"}):
-        messages = members.pop("messages", (Message("user", "hi"),) if "prompt" not in members else ())
+    hello = (Message("user", "hi"),)
+    for request in (
+        GenerateRequest("r", "m", (Message("user", "\ud800"),), stream=stream),
+        GenerateRequest("r", "m", hello, extra={"x": object()}, stream=stream),
+        GenerateRequest("r", "m", prompt="\ud800", stream=stream),
+    ):
         with pytest.raises(InvalidRequest):
-            encoded(GenerateRequest("r", "m", messages, stream=stream, **members), SERVERS[1])
+            encoded(request, SERVERS[1])
     with pytest.raises(UnsupportedParameter):
         encoded(GenerateRequest("r", "m", (Message("user", "hi"),), extra={"n": 2}), SERVERS[1])
 
