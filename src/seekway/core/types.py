@@ -46,7 +46,7 @@ class ToolCall(msgspec.Struct, frozen=True):
     arguments: str
 
 
-class Message(msgspec.Struct, frozen=True):
+class Message(msgspec.Struct, frozen=True, omit_defaults=True):
     """One turn. ``prefix`` marks a last assistant message that the model is to continue."""
 
     role: Role

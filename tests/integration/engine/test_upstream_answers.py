@@ -24,7 +24,7 @@ from seekway.core.types import (
     TextDelta,
     Usage,
 )
-from seekway.engine.upstream import backend as backend_module
+from seekway.engine.upstream import generation as generation_module
 from tests.fakes.upstream import (
     JSON,
     STREAM,
@@ -208,8 +208,8 @@ async def test_no_http_at_all_is_a_protocol_error() -> None:
 async def test_a_stream_without_bound_is_cut_and_the_connection_with_it(
     piece: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(backend_module, "MAX_EVENT_BYTES", 64 * 1024)
-    monkeypatch.setattr(backend_module, "MAX_STREAM_BYTES", 256 * 1024)
+    monkeypatch.setattr(generation_module, "MAX_EVENT_BYTES", 64 * 1024)
+    monkeypatch.setattr(generation_module, "MAX_STREAM_BYTES", 256 * 1024)
     refused = asyncio.Event()
 
     async def script(exchange: Exchange) -> None:

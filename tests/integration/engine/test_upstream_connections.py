@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from seekway.core.errors import (
     BackendUnavailable,
@@ -17,11 +18,14 @@ from seekway.core.errors import (
     Overloaded,
     SeekwayError,
 )
+from seekway.core.sections.backends import BackendSettings
 from seekway.core.types import (
     Finish,
     TextDelta,
 )
-from seekway.engine.upstream import transport as transport_module
+from seekway.engine.upstream import dialing
+from seekway.engine.upstream import generation as generation_module
+from seekway.engine.upstream.backend import UpstreamBackend
 from tests.fakes.upstream import (
     Exchange,
     FakeUpstream,
@@ -30,7 +34,7 @@ from tests.fakes.upstream import (
     finish,
     good_chat,
 )
-from tests.integration.engine.upstream_calls import HELLO, WELL, ask, collect, connected, refusal, stream_of
+from tests.integration.engine.upstream_calls import HELLO, KEY, WELL, ask, collect, connected, refusal, stream_of
 
 
 async def test_a_refused_connection_is_unavailable() -> None:
@@ -51,11 +55,12 @@ async def test_a_plain_server_under_an_https_address_is_unavailable() -> None:
         assert upstream.requests == []
 
 
-async def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path) -> None:
+async def _self_signed(folder: Path) -> tuple[ssl.SSLContext, Path]:
+    """A server's side of TLS for 127.0.0.1, and its certificate."""
     openssl = shutil.which("openssl")
     if openssl is None:
         pytest.skip("making a certificate needs openssl")
-    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    certificate, key = folder / "cert.pem", folder / "key.pem"
     subject = ("-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2")
     making = ("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", *subject)
     process = await asyncio.create_subprocess_exec(
@@ -64,11 +69,65 @@ async def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path) 
     assert await process.wait() == 0
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate, key)
+    return tls, certificate
+
+
+async def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path) -> None:
+    tls, _ = await _self_signed(tmp_path)
     async with FakeUpstream(good_chat, tls=tls) as upstream:
         error = await refusal(good_chat, url=upstream.url.replace("http://", "https://"))
         assert type(error) is BackendUnavailable
         assert "certificate" in error.message
         assert upstream.requests == []
+
+
+@pytest.mark.parametrize("factory", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def test_a_trusted_server_is_talked_to_over_tls_and_its_connection_kept(
+    factory: Callable[[], asyncio.AbstractEventLoop], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        tls, certificate = await _self_signed(tmp_path)
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        dialing.trusted_context.cache_clear()
+        async with FakeUpstream(good_chat, good_chat, _silent_after_headers, tls=tls) as upstream:
+            url = upstream.url.replace("http://", "https://")
+            backend = UpstreamBackend(BackendSettings("fake", url, idle_timeout_s=0.5), KEY)
+            assert [await collect(backend) for _ in range(2)] == [HELLO, HELLO]
+            with pytest.raises(DeadlineExceeded):
+                await collect(backend)
+            assert (upstream.connections, backend.busy, backend.connections) == (1, 0, 0)
+            wrong = UpstreamBackend(BackendSettings("fake", url.replace("127.0.0.1", "localhost")), KEY)
+            with pytest.raises(BackendUnavailable) as caught:
+                await collect(wrong)
+            assert "certificate" in caught.value.message
+            await backend.close()
+            await wrong.close()
+
+    try:
+        with asyncio.Runner(loop_factory=factory) as runner:
+            runner.run(asyncio.wait_for(main(), 60))
+    finally:
+        dialing.trusted_context.cache_clear()
+
+
+async def test_a_name_service_that_is_away_takes_no_known_backend_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def gone(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_AGAIN, "try again")
+
+    async def closing(exchange: Exchange) -> None:
+        await good_chat(exchange)
+        exchange.hang_up()
+
+    monkeypatch.setattr(dialing, "_RESOLVED_FOR_S", 0.0)
+    async with connected(closing) as (upstream, backend):
+        assert await collect(backend) == HELLO
+        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", gone)
+        assert await collect(backend) == HELLO
+        assert upstream.connections == 2
+        unknown = UpstreamBackend(BackendSettings("fake", "http://elsewhere/v1"), KEY)
+        with pytest.raises(BackendUnavailable):
+            await collect(unknown)
+        await unknown.close()
 
 
 async def _silent_before_headers(exchange: Exchange) -> None:
@@ -127,7 +186,7 @@ def _seen_gone() -> tuple[Script, asyncio.Event]:
 async def test_the_end_of_the_body_may_trail_the_finish_and_the_connection_is_still_kept(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(transport_module, "_DRAIN_S", 20.0)
+    monkeypatch.setattr(generation_module, "DRAIN_S", 20.0)
     finished = asyncio.Event()
 
     async def script(exchange: Exchange) -> None:

@@ -9,7 +9,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 
-from seekway.core.errors import BackendProtocolError, InvalidRequest, SeekwayError, UnsupportedParameter
+from seekway.core.errors import BackendProtocolError, SeekwayError, UnsupportedParameter
+from seekway.core.ports import EventSink
 from seekway.core.sections.backends import BackendSettings
 from seekway.core.types import (
     Capability,
@@ -24,9 +25,10 @@ from seekway.core.types import (
 )
 from seekway.engine.upstream.embeddings import read_embeddings, read_scores
 from seekway.engine.upstream.errors import Refusals
+from seekway.engine.upstream.event_queue import EventQueue
+from seekway.engine.upstream.generation import Generation
 from seekway.engine.upstream.request_body import generate_request, server_of
-from seekway.engine.upstream.response_events import ResponseEvents
-from seekway.engine.upstream.sse import SseParser
+from seekway.engine.upstream.request_encoding import RequestEncoder
 from seekway.engine.upstream.token_count import (
     CANNOT_COUNT,
     estimate,
@@ -34,13 +36,10 @@ from seekway.engine.upstream.token_count import (
     tokenize_address,
     tokenize_body,
 )
-from seekway.engine.upstream.transport import Answer, Transport
+from seekway.engine.upstream.transport import Answer, Transport, deadline_after
 from seekway.engine.upstream.wire import WireModel, WireModels
 
-MAX_EVENT_BYTES = 4 * 1024 * 1024
-MAX_STREAM_BYTES = 256 * 1024 * 1024
 MAX_BODY_BYTES = 64 * 1024 * 1024
-_MAX_ERROR_BYTES = 64 * 1024
 _MODELS_TIMEOUT_S = 30.0
 
 _DEEPSEEK: tuple[Capability, ...] = (
@@ -53,7 +52,8 @@ class UpstreamBackend:
     """Serves the models of the server at ``settings.base_url``.
 
     ``api_key`` is the key itself, already read from where the settings name it; it is sent to that server only.
-    Generation always streams from the server, whatever the client asked for, so that it can be stopped at any time.
+    A generation is asked for as the request says, streamed or whole, and stopped by closing its connection.
+    Raises ``ConfigError`` for an address or a key that cannot be sent.
     """
 
     def __init__(self, settings: BackendSettings, api_key: str | None = None) -> None:
@@ -62,30 +62,33 @@ class UpstreamBackend:
         self._base_url = settings.base_url.rstrip("/")
         self._refusals = Refusals(settings.name, api_key)
         self._transport = Transport(settings, api_key)
+        self._encoder = RequestEncoder(settings, self._transport)
+
+    def start(self, request: GenerateRequest, sink: EventSink, /) -> Generation:
+        """See :class:`seekway.core.ports.PushBackend`."""
+        call = Generation(self._transport.pool, self._refusals, request.id, sink, streamed=request.stream)
+        try:
+            call.payload = self._encoder.encode(request)
+        except SeekwayError as error:
+            asyncio.get_running_loop().call_soon(call.lost, error)
+            return call
+        if request.deadline_s is not None:
+            call.deadline = deadline_after(request.deadline_s)
+        self._transport.pool.submit(call)
+        return call
 
     async def generate(self, request: GenerateRequest) -> AsyncGenerator[Event]:
         """See :class:`seekway.core.ports.Backend`; closing the iterator closes the connection to the server."""
-        wire = generate_request(request, self._settings)
-        body = _encode(wire.body)
-        deadline = _deadline(request.deadline_s)
-        async with self._transport.exchange(
-            "POST", wire.url, body, accept="text/event-stream", deadline=deadline
-        ) as answer:
-            await self._expect(answer, "text/event-stream")
-            parser = SseParser(MAX_EVENT_BYTES)
-            response = ResponseEvents(request.id, self.name, self._refusals)
-            received = 0
-            while not response.done and (data := await answer.read()):
-                received += len(data)
-                if received > MAX_STREAM_BYTES:
-                    raise BackendProtocolError(f"The backend {self.name} streamed more than {MAX_STREAM_BYTES} bytes.")
-                for message in parser.feed(data):
-                    for event in response.read(message.data):
-                        yield event
-            usage, finish = response.end()
-            yield usage
-            yield finish
-            await answer.drain()
+        queue = EventQueue()
+        call = self.start(request, queue)
+        queue.flow = call
+        try:
+            while events := await queue.take():
+                for event in events:
+                    yield event
+            await call.released()
+        finally:
+            call.cancel()
 
     async def embed(self, request: EmbedRequest) -> EmbedResult:
         """Vectors from ``/embeddings``; ``purpose`` is not sent, for no such parameter is common to the servers."""
@@ -114,49 +117,54 @@ class UpstreamBackend:
         """The server's own count where it has one, else an estimate that says so; see :mod:`seekway.engine.upstream.token_count`."""
         if server_of(self._settings) != "compatible":
             return estimate(request)
-        async with self._transport.exchange(
-            "POST",
-            tokenize_address(self._base_url),
-            _encode(tokenize_body(generate_request(request, self._settings).body)),
-            accept="application/json",
-            deadline=_deadline(request.deadline_s),
-        ) as answer:
-            if answer.status == 200:
-                return read_count(await answer.body(MAX_BODY_BYTES)) or estimate(request)
-            if answer.status not in CANNOT_COUNT:
-                raise await self._refusal(answer)
+        body = tokenize_body(generate_request(request, self._settings).body)
+        payload = self._encoder.encode_json(tokenize_address(self._base_url), body)
+        deadline = deadline_after(request.deadline_s)
+        answer = await self._transport.fetch(payload, limit=MAX_BODY_BYTES, deadline=deadline)
+        if answer.status == 200:
+            return read_count(answer.body) or estimate(request)
+        if answer.status not in CANNOT_COUNT:
+            raise self._refusals.from_answer(answer.status, answer.body, answer.retry_after)
         return estimate(request)
 
     async def models(self) -> tuple[ModelInfo, ...]:
         """What the server lists, or of it what ``settings.models`` names; asked anew each time."""
-        async with self._transport.exchange(
-            "GET",
-            f"{self._base_url}/models",
-            None,
-            accept="application/json",
-            deadline=_deadline(_MODELS_TIMEOUT_S),
-        ) as answer:
-            if answer.status in (404, 405) and self._settings.models:
-                return tuple(self._info(name, None) for name in self._settings.models)
-            await self._expect(answer, "application/json")
-            body = await answer.body(MAX_BODY_BYTES)
+        head = self._transport.head("GET", f"{self._base_url}/models", "application/json")
+        answer = await self._transport.fetch(head, limit=MAX_BODY_BYTES, deadline=deadline_after(_MODELS_TIMEOUT_S))
+        if answer.status in (404, 405) and self._settings.models:
+            return tuple(self._info(name, None) for name in self._settings.models)
+        body = self._expect_json(answer)
         listed = self._listed(body)
         names = self._settings.models or tuple(listed)
         return tuple(self._info(name, listed.get(name)) for name in names)
+
+    @property
+    def busy(self) -> int:
+        """Requests that hold one of the ``max_connections`` places now."""
+        return self._transport.pool.busy
+
+    @property
+    def connections(self) -> int:
+        """Connections open now, the idle ones among them."""
+        return self._transport.pool.connections
 
     async def close(self) -> None:
         await self._transport.close()
 
     async def _ask(self, path: str, body: dict[str, Any], deadline_s: float | None) -> bytes:
-        async with self._transport.exchange(
-            "POST",
-            self._base_url + path,
-            _encode(body),
-            accept="application/json",
-            deadline=_deadline(deadline_s),
-        ) as answer:
-            await self._expect(answer, "application/json")
-            return await answer.body(MAX_BODY_BYTES)
+        payload = self._encoder.encode_json(self._base_url + path, body)
+        answer = await self._transport.fetch(payload, limit=MAX_BODY_BYTES, deadline=deadline_after(deadline_s))
+        return self._expect_json(answer)
+
+    def _expect_json(self, answer: Answer) -> bytes:
+        """The body, or the refusal raised; a server that names no media type is given the benefit of the doubt."""
+        if answer.status != 200:
+            raise self._refusals.from_answer(answer.status, answer.body, answer.retry_after)
+        if answer.media_type not in ("application/json", ""):
+            raise BackendProtocolError(
+                f"The backend {self.name} answered {answer.media_type[:64]} in place of application/json; check its base_url."
+            )
+        return answer.body
 
     def _listed(self, body: bytes) -> dict[str, WireModel]:
         try:
@@ -166,25 +174,6 @@ class UpstreamBackend:
         if models is None:
             raise BackendProtocolError(f"The backend {self.name} did not answer a list of models; check its base_url.")
         return {model.id: model for model in models}
-
-    async def _expect(self, answer: Answer, media_type: str) -> None:
-        """Raise unless this is the answer asked for; a server that names no media type is given the benefit of the doubt."""
-        if answer.status != 200:
-            raise await self._refusal(answer)
-        if answer.media_type in (media_type, ""):
-            return
-        if answer.media_type == "application/json":
-            # Some servers answer an error with 200.
-            body = await answer.start_of_body(_MAX_ERROR_BYTES)
-            if b'"error"' in body:
-                raise self._refusals.from_answer(400, body, None)
-        raise BackendProtocolError(
-            f"The backend {self.name} answered {answer.media_type[:64]} in place of {media_type}; check its base_url."
-        )
-
-    async def _refusal(self, answer: Answer) -> SeekwayError:
-        body = await answer.start_of_body(_MAX_ERROR_BYTES)
-        return self._refusals.from_answer(answer.status, body, answer.retry_after)
 
     def _refuse_deepseek(self, what: str) -> None:
         if self._settings.kind == "deepseek":
@@ -214,17 +203,6 @@ class UpstreamBackend:
         if "rerank" in name:
             return ("rerank",)
         return ("embed",) if "embed" in name else _ANY
-
-
-def _encode(body: dict[str, Any]) -> bytes:
-    try:
-        return msgspec.json.encode(body)
-    except (UnicodeEncodeError, TypeError, OverflowError):
-        raise InvalidRequest("The request holds text or values that JSON cannot carry.") from None
-
-
-def _deadline(seconds: float | None) -> float | None:
-    return None if seconds is None else asyncio.get_running_loop().time() + seconds
 
 
 def _without_credentials(url: str) -> str:

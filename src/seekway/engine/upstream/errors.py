@@ -56,14 +56,14 @@ class Refusals:
     """Turns the answers of one backend into errors; knows the key only to take it out."""
 
     def __init__(self, backend: str, api_key: str | None) -> None:
-        self._backend = backend
+        self.backend = backend
         self._secret = api_key
 
     def from_answer(self, status: int, body: bytes, retry_after: str | None) -> SeekwayError:
         """The error for an answer with a status other than 200; ``body`` may be empty, HTML or cut off."""
         error = read_envelope(body)
         retry_after_s = parse_retry_after(retry_after)
-        name = self._backend
+        name = self.backend
         if status in (401, 403):
             return BackendUnavailable(
                 f"The backend {name} refused Seekway's own API key ({status}); its operator must set a valid one."
@@ -91,10 +91,10 @@ class Refusals:
         if isinstance(error.code, int) and 400 <= error.code <= 599:
             return self.from_answer(error.code, b'{"error":' + raw + b"}", None)
         said = self._said(error, "no reason given")
-        return StreamInterrupted(f"The backend {self._backend} broke off its answer: {said}.")
+        return StreamInterrupted(f"The backend {self.backend} broke off its answer: {said}.")
 
     def _client_error(self, status: int, error: WireError | None) -> SeekwayError:
-        name = self._backend
+        name = self.backend
         if error is None or not 400 <= status < 500:
             return BackendProtocolError(
                 f"The backend {name} answered {status} with something other than an API error; check its base_url."

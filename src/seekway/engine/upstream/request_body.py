@@ -40,7 +40,7 @@ class WireRequest(NamedTuple):
 
 
 def generate_request(request: GenerateRequest, settings: BackendSettings) -> WireRequest:
-    """The streaming request for ``request``; raises ``UnsupportedParameter`` for what the server's protocol cannot say."""
+    """The request for ``request``, streamed or not as it says; raises ``UnsupportedParameter`` for what the server's protocol cannot say."""
     if request.extra.get("n") not in (None, 1):
         raise UnsupportedParameter("Ask for one choice at a time: n must be 1.", param="n")
     server = server_of(settings)
@@ -70,9 +70,11 @@ def beta_address(base_url: str) -> str:
 
 def _shared_members(request: GenerateRequest, server: Server) -> dict[str, Any]:
     body = dict(request.extra)
-    asked = body.get("stream_options")
-    options = cast("dict[str, Any]", asked) if isinstance(asked, dict) else {}
-    body |= {"model": request.model, "stream": True, "stream_options": {**options, "include_usage": True}}
+    asked = body.pop("stream_options", None)
+    body |= {"model": request.model, "stream": request.stream}
+    if request.stream:
+        options = cast("dict[str, Any]", asked) if isinstance(asked, dict) else {}
+        body["stream_options"] = {**options, "include_usage": True}
     body |= _sampling(request.sampling, server, chat=request.prompt is None, limit_set="max_completion_tokens" in body)
     if request.user_id is not None:
         body["user_id" if server == "deepseek" else "user"] = request.user_id

@@ -24,13 +24,19 @@ from seekway.core.types import (
 )
 from seekway.engine.upstream.errors import Refusals
 from seekway.engine.upstream.wire import (
+    WireAnswer,
     WireChoice,
     WireChunk,
+    WireDelta,
     WireLogprobs,
     WireTokenLogprob,
     WireToolCall,
     WireUsage,
+    WireWholeChoice,
 )
+
+_CHUNK = msgspec.json.Decoder(WireChunk)
+_ANSWER = msgspec.json.Decoder(WireAnswer)
 
 _log = structlog.stdlib.get_logger()
 
@@ -73,42 +79,74 @@ class ResponseEvents:
         self._request_id = request_id
         self._backend = backend
         self._refusals = refusals
-        self._decoder = msgspec.json.Decoder(WireChunk)
         self._calls: list[_OpenCall] = []
         self._positions: dict[int, _OpenCall] = {}
         self._usage: WireUsage | None = None
         self._finish: Finish | None = None
+        self._whole = False
         self.done = False
 
     def read(self, data: bytes) -> list[Event]:
         """The events of one ``data`` payload; sets ``done`` at ``[DONE]``, after which all else is ignored."""
+        events: list[Event] = []
+        self.read_into(data, events)
+        return events
+
+    def read_into(self, data: bytes, events: list[Event]) -> None:
+        """As :meth:`read`, into ``events``, which holds what came before an error when one is raised."""
         if self.done:
-            return []
-        if data.strip() == b"[DONE]":
-            self.done = True
-            return []
+            return
         try:
-            chunk = self._decoder.decode(data)
+            chunk = _CHUNK.decode(data)
         except (msgspec.DecodeError, UnicodeDecodeError):
+            if data.strip() == b"[DONE]":
+                self.done = True
+                return
             raise BackendProtocolError(
                 f"The backend {self._backend} sent a chunk that is not a chat or text completion; check its base_url."
             ) from None
-        error = bytes(chunk.error)
-        if error not in (b"", b"null"):
-            raise self._refusals.from_stream(error)
+        if chunk.error:
+            self._refuse(chunk.error)
         if chunk.usage is not None:
             self._usage = chunk.usage
-        events: list[Event] = []
         for choice in chunk.choices or ():
             if choice.index != 0:
-                raise BackendProtocolError(f"The backend {self._backend} sent a second choice that nobody asked for.")
-            self._read_choice(choice, events)
+                raise self._second_choice()
+            self._read_choice(choice, choice.delta, events)
+
+    def read_whole(self, body: bytes) -> list[Event]:
+        """All events, ``Usage`` and ``Finish`` among them, of an answer that was not streamed."""
+        try:
+            answer = _ANSWER.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise BackendProtocolError(
+                f"The backend {self._backend} sent an answer that is not a chat or text completion; check its base_url."
+            ) from None
+        if answer.error:
+            self._refuse(answer.error)
+        self._usage = answer.usage
+        self._whole = True
+        events: list[Event] = []
+        for choice in answer.choices or ():
+            if choice.index != 0:
+                raise self._second_choice()
+            self._read_choice(choice, choice.message, events)
+        self.done = True
+        events += self.end()
         return events
+
+    def _refuse(self, error: msgspec.Raw) -> None:
+        raw = bytes(error)
+        if raw != b"null":
+            raise self._refusals.from_stream(raw)
+
+    def _second_choice(self) -> BackendProtocolError:
+        return BackendProtocolError(f"The backend {self._backend} sent a second choice that nobody asked for.")
 
     def end(self) -> tuple[Usage, Finish]:
         """Usage and finish of a stream that ended as it should."""
         if self._finish is None and self.done:
-            raise BackendProtocolError(f"The backend {self._backend} ended its stream without a finish reason.")
+            raise BackendProtocolError(f"The backend {self._backend} ended its answer without a finish reason.")
         if self._finish is None:
             raise StreamInterrupted(
                 f"The backend {self._backend} closed its stream before the answer was finished; try again."
@@ -120,26 +158,33 @@ class ResponseEvents:
             _log.warning("backend_sent_no_usage", backend=self._backend, request_id=self._request_id)
         return usage_of(self._usage or WireUsage()), self._finish
 
-    def _read_choice(self, choice: WireChoice, events: list[Event]) -> None:
+    def _read_choice(self, choice: WireChoice | WireWholeChoice, delta: WireDelta | None, events: list[Event]) -> None:
         logprobs = choice.logprobs
-        delta = choice.delta
         if delta is not None:
             reasoning = delta.reasoning_content or delta.reasoning
             if reasoning:
-                events.append(ReasoningDelta(reasoning, chat_logprobs(logprobs and logprobs.reasoning_content)))
+                events.append(
+                    ReasoningDelta(reasoning)
+                    if logprobs is None
+                    else ReasoningDelta(reasoning, chat_logprobs(logprobs.reasoning_content))
+                )
             text = delta.content or delta.refusal
-            if text or (logprobs is not None and logprobs.content):
-                events.append(TextDelta(text or "", chat_logprobs(logprobs and logprobs.content)))
-            for call in delta.tool_calls or ():
-                event = self._read_call(call)
-                if event is not None:
-                    events.append(event)
+            if logprobs is None:
+                if text:
+                    events.append(TextDelta(text))
+            elif text or logprobs.content:
+                events.append(TextDelta(text or "", chat_logprobs(logprobs.content)))
+            if delta.tool_calls:
+                for call in delta.tool_calls:
+                    event = self._read_call(call)
+                    if event is not None:
+                        events.append(event)
         elif choice.text:
             events.append(TextDelta(choice.text, completion_logprobs(logprobs)))
         if choice.finish_reason:
             self._finish = self._read_finish(choice, choice.finish_reason)
 
-    def _read_finish(self, choice: WireChoice, word: str) -> Finish:
+    def _read_finish(self, choice: WireChoice | WireWholeChoice, word: str) -> Finish:
         if word == "error":
             raise StreamInterrupted(f"The backend {self._backend} failed while it answered; try again.")
         reason = FINISH_REASONS.get(word)
@@ -168,14 +213,16 @@ class ResponseEvents:
     def _call_of(self, wire: WireToolCall) -> _OpenCall:
         """The call a piece belongs to: by index; without one, a new id begins a call and no id continues the last."""
         last = self._calls[-1] if self._calls else None
-        if wire.index is not None:
+        if self._whole:
+            known = None  # each entry of a whole answer is a call of its own
+        elif wire.index is not None:
             known = self._positions.get(wire.index)
         else:
             known = last if last is not None and (not wire.id or wire.id == last.id) else None
         if known is None:
             known = _OpenCall(len(self._calls))
             self._calls.append(known)
-            if wire.index is not None:
+            if wire.index is not None and not self._whole:
                 self._positions[wire.index] = known
         return known
 

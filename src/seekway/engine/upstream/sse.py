@@ -36,6 +36,34 @@ class SseParser:
         self._at_start = True
         self._after_cr = False
 
+    def payloads(self, chunk: bytes) -> list[bytes]:
+        """The data of the events that ``chunk`` completes, in order.
+
+        Most reads are whole events of one ``data`` line each: those are cut out at once, and anything else is for :meth:`feed`.
+        """
+        if (
+            self._line
+            or self._data
+            or self._event
+            or not chunk.startswith(b"data: ")
+            or not chunk.endswith(b"\n\n")
+            or b"\r" in chunk
+        ):
+            return [event.data for event in self.feed(chunk)]
+        if chunk.count(b"\n") == 2:
+            data = [chunk[6:-2]]
+        else:
+            data = chunk[6:-2].split(b"\n\ndata: ")
+            # A line feed that is left belongs to a blank line too many, another field or an event of several lines.
+            for payload in data:
+                if b"\n" in payload:
+                    return [event.data for event in self.feed(chunk)]
+        self._at_start = self._after_cr = False
+        if len(chunk) > self._max_bytes:
+            for payload in data:
+                self._bound(len(payload) + 1)
+        return data
+
     def feed(self, chunk: bytes) -> list[ServerSentEvent]:
         """The events that ``chunk`` completes, in order."""
         if self._after_cr and chunk:

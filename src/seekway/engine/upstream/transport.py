@@ -1,231 +1,179 @@
-"""One backend's HTTP: bounded connections kept alive, timeouts, and every failure of the wire as a ``SeekwayError``.
+"""One backend's HTTP: what every request says of itself, and whole answers for those who can wait.
 
 TLS certificates are verified, redirects are not followed, cookies and proxies are not used.
-aiohttp's exceptions hold the request's headers, the key among them, so none is ever chained to ours.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
-from types import SimpleNamespace
+import base64
+import math
+import zlib
 from typing import Literal
 
-import aiohttp
-
-from seekway.core.errors import (
-    BackendProtocolError,
-    BackendUnavailable,
-    DeadlineExceeded,
-    Overloaded,
-    SeekwayError,
-    StreamInterrupted,
-)
+from seekway.core.errors import ConfigError, SeekwayError
 from seekway.core.sections.backends import BackendSettings
+from seekway.engine.upstream.call import Call
+from seekway.engine.upstream.dialing import Dialer, origin_of, target_of
+from seekway.engine.upstream.failures import WireFailures
+from seekway.engine.upstream.pool import Pool
 
-_DRAIN_S = 0.25
-_POOL_RETRY_AFTER_S = 1.0
-_LOST = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, aiohttp.ClientConnectionResetError)
+MAX_REFUSAL_BYTES = 64 * 1024
 
 
 class Answer:
-    """A response whose headers have come; ``read`` until it returns ``b""``."""
+    """A whole answer; the body of one with another status than 200 may be cut off."""
 
-    def __init__(self, response: aiohttp.ClientResponse, transport: Transport, deadline: float | None) -> None:
-        self.status = response.status
-        self.media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        self.retry_after = response.headers.get("Retry-After")
-        self._response = response
-        self._transport = transport
-        self._deadline = deadline
+    __slots__ = ("body", "media_type", "retry_after", "status")
 
-    async def read(self) -> bytes:
-        """The next bytes, decompressed; raises ``StreamInterrupted`` when the answer breaks off, ``DeadlineExceeded`` when time is up."""
-        failure: SeekwayError
-        try:
-            async with asyncio.timeout_at(self._deadline):
-                return await self._response.content.readany()
-        except (aiohttp.ClientError, TimeoutError, OSError, RuntimeError) as error:
-            # RuntimeError is aiohttp's word for reading from a connection that this side has closed.
-            failure = self._transport.failure(error, begun=True)
-        raise failure
-
-    async def body(self, limit: int) -> bytes:
-        """All of it; raises ``BackendProtocolError`` beyond ``limit`` bytes."""
-        body = bytearray()
-        while data := await self.read():
-            body += data
-            if len(body) > limit:
-                raise BackendProtocolError(f"The backend {self._transport.name} answered more than {limit} bytes.")
-        return bytes(body)
-
-    async def start_of_body(self, limit: int) -> bytes:
-        """What can be had of the first ``limit`` bytes, for reading a refusal; never raises for a broken body."""
-        body = bytearray()
-        with suppress(SeekwayError):
-            while len(body) < limit and (data := await self.read()):
-                body += data
-        return bytes(body[:limit])
-
-    async def drain(self) -> None:
-        """Take what little follows a finished stream, so that the connection can serve the next request."""
-        try:
-            async with asyncio.timeout(_DRAIN_S):
-                while await self._response.content.readany():
-                    pass
-        except (aiohttp.ClientError, TimeoutError, OSError):
-            return
+    def __init__(self, call: Call, body: bytes) -> None:
+        self.status = call.status
+        self.media_type = call.media_type
+        self.retry_after = call.retry_after
+        self.body = body
 
 
 class Transport:
-    """``settings`` say where and how patiently; ``api_key`` goes into one header and nowhere else."""
+    """``settings`` say where and how patiently; ``api_key`` goes into one header and nowhere else.
+
+    Raises ``ConfigError`` for an address or a key that cannot be sent.
+    """
 
     def __init__(self, settings: BackendSettings, api_key: str | None) -> None:
-        self.name = settings.name
-        self._settings = settings
-        self._authorization = f"Bearer {api_key}" if api_key else None
-        self._slots = asyncio.Semaphore(settings.max_connections)
-        self._timeout = aiohttp.ClientTimeout(
-            connect=settings.connect_timeout_s,
-            sock_connect=settings.connect_timeout_s,
-            sock_read=settings.idle_timeout_s,
+        origin = origin_of(settings.base_url)
+        self.failures = WireFailures(settings)
+        self.pool = Pool(
+            Dialer(origin),
+            self.failures,
+            limit=settings.max_connections,
+            connect_timeout_s=settings.connect_timeout_s,
+            idle_timeout_s=settings.idle_timeout_s,
         )
-        self._pooled: aiohttp.ClientSession | None = None
-        self._single: aiohttp.ClientSession | None = None
-        self._closed = False
+        # Compression would hold back events until its window fills.
+        self._every_head = f"Host: {origin.authority}\r\nUser-Agent: seekway\r\nAccept-Encoding: identity\r\n".encode()
+        authorization = _authorization(api_key, origin.user)
+        if authorization is not None:
+            self._every_head += b"Authorization: %b\r\n" % authorization
 
-    @asynccontextmanager
-    async def exchange(
-        self,
-        method: Literal["GET", "POST"],
-        url: str,
-        body: bytes | None,
-        *,
-        accept: str,
-        deadline: float | None,
-    ) -> AsyncGenerator[Answer]:
-        """Send a request; ``deadline`` is on the loop's clock.
+    def head(self, method: Literal["GET", "POST"], url: str, accept: str) -> bytes:
+        """A request's head; for a ``POST`` up to the number of its ``Content-Length``, see :func:`with_body`."""
+        line = f"{method} {target_of(url)} HTTP/1.1\r\nAccept: {accept}\r\n".encode()
+        if method == "GET":
+            return line + self._every_head + b"\r\n"
+        return line + self._every_head + b"Content-Type: application/json\r\nContent-Length: "
 
-        Leaving the block before the answer was read to its end closes the connection, which is how the backend learns to stop.
-        Raises ``Overloaded`` when all connections stay busy for the connect timeout, ``BackendUnavailable`` when none can be made.
+    async def fetch(self, payload: bytes, *, limit: int, deadline: float) -> Answer:
+        """The whole answer to ``payload``, a request as it goes over the wire; ``deadline`` is on the loop's clock.
+
+        Raises ``SeekwayError`` when none comes, when it breaks off and when it has more than ``limit`` bytes.
         """
-        await self._take_slot(deadline)
+        call = _Fetch(self.pool, limit)
+        call.payload = payload
+        call.deadline = deadline
+        self.pool.submit(call)
         try:
-            response = await self._send(method, url, body, accept, deadline)
-            try:
-                yield Answer(response, self, deadline)
-            finally:
-                response.close()  # does nothing to a connection that already went back to the pool
+            outcome = await call.outcome
         finally:
-            self._slots.release()
+            if not call.over:
+                call.abandon()
+        if isinstance(outcome, SeekwayError):
+            raise outcome
+        return outcome
 
     async def close(self) -> None:
-        """Close every connection; exchanges under way fail."""
-        self._closed = True
-        for session in (self._pooled, self._single):
-            if session is not None:
-                await session.close()
+        """Close every connection; what is under way fails."""
+        await self.pool.close()
 
-    async def _take_slot(self, deadline: float | None) -> None:
-        patience = asyncio.get_running_loop().time() + self._settings.connect_timeout_s
-        late = deadline is not None and deadline < patience
+
+def with_body(head: bytes, body: bytes) -> bytes:
+    return b"%b%d\r\n\r\n%b" % (head, len(body), body)
+
+
+class WholeCall(Call):
+    """A call whose answer is wanted when it is whole; ``done`` is called with the body, once, or ``broken`` with the error.
+
+    A refusal (any status but 200) is taken as far as it came, so that a broken one is still that refusal.
+    """
+
+    __slots__ = ("limit", "pieces")
+
+    def __init__(self, pool: Pool, limit: int) -> None:
+        super().__init__(pool)
+        self.limit = limit
+        self.pieces: list[bytes] = []
+
+    def done(self, body: bytes) -> None:
+        raise NotImplementedError
+
+    def broken(self, error: SeekwayError) -> None:
+        raise NotImplementedError
+
+    def received(self, data: bytes) -> None:
+        if self.inflate is None:
+            self._keep(data)
+            return
+        self.inflate.feed(data)
         try:
-            async with asyncio.timeout_at(deadline if late else patience):
-                await self._slots.acquire()
-        except TimeoutError:
-            if late:
-                raise self._out_of_time() from None
-            raise Overloaded(
-                f"All {self._settings.max_connections} connections to the backend {self.name} are busy; wait and try again.",
-                retry_after_s=_POOL_RETRY_AFTER_S,
-            ) from None
+            while not self.over and (piece := self.inflate.take()):
+                self._keep(piece)
+        except zlib.error:
+            self.give_up(self.pool.failures.lost(begun=True))
 
-    async def _send(
-        self, method: str, url: str, body: bytes | None, accept: str, deadline: float | None
-    ) -> aiohttp.ClientResponse:
-        headers = {"Accept": accept, "User-Agent": "seekway"}
-        if body is not None:
-            headers["Content-Type"] = "application/json"
-        if accept == "text/event-stream":
-            # Compression holds back events until its window fills.
-            headers["Accept-Encoding"] = "identity"
-        if self._authorization is not None:
-            headers["Authorization"] = self._authorization
-        pooled, single = self._sessions()
-        trace = SimpleNamespace(reused=False)
-        for session in (pooled, single):
-            failure: SeekwayError
-            try:
-                async with asyncio.timeout_at(deadline):
-                    return await session.request(
-                        method, url, data=body, headers=headers, allow_redirects=False, trace_request_ctx=trace
-                    )
-            except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-                failure = self.failure(error, begun=False)
-                stale = session is pooled and trace.reused and _nothing_received(error)
-            if not stale:
-                raise failure
-        raise failure
+    def finished(self) -> None:
+        if self.over:
+            return
+        if self.inflate is not None and not self.inflate.whole and self.total:
+            self.lost(self.pool.failures.lost(begun=True))
+            return
+        self.over = True
+        self.done(self.pieces[0] if len(self.pieces) == 1 else b"".join(self.pieces))
 
-    def _sessions(self) -> tuple[aiohttp.ClientSession, aiohttp.ClientSession]:
-        """The kept-alive pool, and one that always connects anew, for the one retry after a pooled connection turned out dead."""
-        if self._closed:
-            raise BackendUnavailable(f"The backend {self.name} is closed.")
-        if self._pooled is None or self._single is None:
-            limit = self._settings.max_connections
-            trace = aiohttp.TraceConfig()
-            trace.on_connection_reuseconn.append(_note_reuse)
-            self._pooled = self._session(aiohttp.TCPConnector(limit=limit), [trace])
-            self._single = self._session(aiohttp.TCPConnector(limit=limit, force_close=True), [])
-        return self._pooled, self._single
+    def lost(self, error: SeekwayError) -> None:
+        if self.over:
+            return
+        self.over = True
+        if self.status not in (0, 200):
+            self.done(b"".join(self.pieces))
+        else:
+            self.broken(error)
 
-    def _session(self, connector: aiohttp.TCPConnector, traces: list[aiohttp.TraceConfig]) -> aiohttp.ClientSession:
-        return aiohttp.ClientSession(
-            connector=connector,
-            timeout=self._timeout,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            trace_configs=traces,
-            trust_env=False,
-        )
-
-    def failure(self, error: Exception, *, begun: bool) -> SeekwayError:
-        """The error for a failure of the wire; ``begun`` once the answer's headers have come."""
-        name = self.name
-        if self._closed:
-            return BackendUnavailable(f"The backend {name} is closed.")
-        if isinstance(error, aiohttp.ConnectionTimeoutError):
-            return BackendUnavailable(
-                f"The backend {name} did not accept a connection within {self._settings.connect_timeout_s:g} s."
-            )
-        if isinstance(error, aiohttp.SocketTimeoutError):
-            return DeadlineExceeded(f"The backend {name} was silent for {self._settings.idle_timeout_s:g} s.")
-        if isinstance(error, aiohttp.ClientConnectorDNSError):
-            return BackendUnavailable(f"The host of the backend {name} is not known; check its base_url.")
-        if isinstance(error, aiohttp.ClientConnectorCertificateError):
-            return BackendUnavailable(f"The certificate of the backend {name} cannot be verified.")
-        if isinstance(error, aiohttp.ClientConnectorError):
-            return BackendUnavailable(f"The backend {name} cannot be reached; see that it runs and check its base_url.")
-        if isinstance(error, TimeoutError):
-            return self._out_of_time()
-        if isinstance(error, (aiohttp.ClientResponseError, ValueError)):
-            return BackendProtocolError(f"The backend {name} does not speak HTTP as it should; check its base_url.")
-        if begun:
-            return StreamInterrupted(f"The backend {name} broke off its answer; try again.")
-        return BackendUnavailable(f"The backend {name} closed the connection without an answer; try again.")
-
-    def _out_of_time(self) -> DeadlineExceeded:
-        return DeadlineExceeded(f"The backend {self.name} did not finish within the time given; try again.")
+    def _keep(self, data: bytes) -> None:
+        self.pieces.append(data)
+        self.total += len(data)
+        if self.status != 200 and self.total >= MAX_REFUSAL_BYTES:
+            self.pool.forget(self)
+            self.over = True
+            self.done(b"".join(self.pieces)[:MAX_REFUSAL_BYTES])
+        elif self.total > self.limit:
+            self.give_up(self.pool.failures.too_long(self.limit))
 
 
-async def _note_reuse(
-    _session: aiohttp.ClientSession, context: SimpleNamespace, _params: aiohttp.TraceConnectionReuseconnParams
-) -> None:
-    context.trace_request_ctx.reused = True
+class _Fetch(WholeCall):
+    __slots__ = ("outcome",)
+
+    def __init__(self, pool: Pool, limit: int) -> None:
+        super().__init__(pool, limit)
+        self.outcome: asyncio.Future[Answer | SeekwayError] = asyncio.get_running_loop().create_future()
+
+    def done(self, body: bytes) -> None:
+        if not self.outcome.done():
+            self.outcome.set_result(Answer(self, body))
+
+    def broken(self, error: SeekwayError) -> None:
+        if not self.outcome.done():
+            self.outcome.set_result(error)
 
 
-def _nothing_received(error: Exception) -> bool:
-    """Whether the connection was lost before a byte of the answer: aiohttp gives the begun head as the message otherwise."""
-    if isinstance(error, aiohttp.ServerDisconnectedError):
-        return isinstance(error.message, str)
-    return isinstance(error, _LOST) and not isinstance(error, aiohttp.ClientConnectorError)
+def deadline_after(seconds: float | None) -> float:
+    """On the loop's clock; infinite for None."""
+    return math.inf if seconds is None else asyncio.get_running_loop().time() + seconds
+
+
+def _authorization(api_key: str | None, user: tuple[str, str] | None) -> bytes | None:
+    if api_key:
+        if not (api_key.isascii() and api_key.isprintable()):
+            raise ConfigError("A backend's API key holds characters that no HTTP header can carry; check the key.")
+        return b"Bearer " + api_key.encode()
+    if user is None:
+        return None
+    return b"Basic " + base64.b64encode(":".join(user).encode())

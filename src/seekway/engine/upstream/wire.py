@@ -43,7 +43,7 @@ class WireLogprobs(msgspec.Struct, frozen=True):
     top_logprobs: tuple[dict[str, float] | None, ...] | None = None
 
 
-class WireDelta(msgspec.Struct, frozen=True):
+class WireDelta(msgspec.Struct, frozen=True, gc=False):
     """``reasoning_content`` is DeepSeek's and SGLang's name, ``reasoning`` vLLM's and Ollama's; ``refusal`` is OpenAI's."""
 
     content: str | None = None
@@ -53,7 +53,7 @@ class WireDelta(msgspec.Struct, frozen=True):
     tool_calls: tuple[WireToolCall, ...] | None = None
 
 
-class WireChoice(msgspec.Struct, frozen=True):
+class WireChoice(msgspec.Struct, frozen=True, gc=False):
     """``stop_reason`` (vLLM) and ``matched_stop`` (SGLang) are the stop string, or the id of a stop token."""
 
     index: int = 0
@@ -85,10 +85,30 @@ class WireUsage(msgspec.Struct, frozen=True):
     completion_tokens_details: WireCompletionDetails | None = None
 
 
-class WireChunk(msgspec.Struct, frozen=True):
+class WireChunk(msgspec.Struct, frozen=True, gc=False):
     """One event of a stream; an ``error`` in place of ``choices`` ends it."""
 
     choices: tuple[WireChoice, ...] | None = None
+    usage: WireUsage | None = None
+    error: msgspec.Raw = msgspec.Raw()
+
+
+class WireWholeChoice(msgspec.Struct, frozen=True):
+    """A choice of an answer that was not streamed: a chat's ``message`` or a completion's ``text``."""
+
+    index: int = 0
+    message: WireDelta | None = None
+    text: str | None = None
+    logprobs: WireLogprobs | None = None
+    finish_reason: str | None = None
+    stop_reason: str | int | None = None
+    matched_stop: str | int | None = None
+
+
+class WireAnswer(msgspec.Struct, frozen=True):
+    """A whole ``chat.completion`` or ``text_completion``; some servers answer an ``error`` with 200."""
+
+    choices: tuple[WireWholeChoice, ...] | None = None
     usage: WireUsage | None = None
     error: msgspec.Raw = msgspec.Raw()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seekway.core.errors import BackendProtocolError
@@ -86,3 +86,64 @@ def test_what_never_ends_is_refused_at_the_bound(piece: bytes) -> None:
 
     with pytest.raises(BackendProtocolError):
         flood()
+
+
+BLOCKS = st.sampled_from(
+    [
+        b"data: a\n\n", b"data: b\n\ndata: c\n\n", b"data: a\ndata: b\n\n", b"data: a\n\n\n", b"data: a\nid: 1\n\n",
+        b"event: x\ndata: y\n\n", b": ping\n\n", b"data: a\r\n\r\n", b"data: a\rdata: b\n\n", b"data: a\r\r", b"data:b\n\n",
+        b"data\n\n", b"data: \n\n", b"data: data: \n\n", b"\n", b"data: cut", b"data: a\n", b"event: x\n", b"\xef\xbb\xbf",
+        b"data: " + b"x" * 12 + b"\n\n",
+    ]
+)  # fmt: skip
+
+
+@st.composite
+def split_streams(draw: st.DrawFn) -> list[bytes]:
+    """A stream cut mostly where one event ends, as servers write them, and sometimes anywhere."""
+    pieces: list[bytes] = []
+    for block in draw(st.lists(BLOCKS, min_size=1, max_size=8)):
+        how = draw(st.sampled_from(["new", "join", "cut"]))
+        if how == "join" and pieces:
+            pieces[-1] += block
+        elif how == "cut":
+            at = draw(st.integers(0, len(block)))
+            pieces += [block[:at], block[at:]]
+        else:
+            pieces.append(block)
+    return pieces
+
+
+def by_both(pieces: list[bytes], bound: int) -> tuple[list[bytes | str], list[bytes | str]]:
+    """What the short way and the long way give for the same bytes; a refusal counts as what it is."""
+    found: tuple[list[bytes | str], list[bytes | str]] = ([], [])
+    short, long = SseParser(bound), SseParser(bound)
+    for piece in pieces:
+        try:
+            found[0].extend(short.payloads(piece))
+        except BackendProtocolError:
+            found[0].append("refused")
+            break
+    for piece in pieces:
+        try:
+            found[1].extend(event.data for event in long.feed(piece))
+        except BackendProtocolError:
+            found[1].append("refused")
+            break
+    return found
+
+
+@settings(max_examples=500, deadline=None)
+@given(split_streams(), st.sampled_from([12, 1024]))
+def test_the_short_way_gives_what_the_long_way_gives(pieces: list[bytes], bound: int) -> None:
+    short, long = by_both(pieces, bound)
+    if "refused" in (*short, *long):
+        assert ("refused" in short) == ("refused" in long)
+    else:
+        assert short == long
+
+
+@pytest.mark.parametrize("at", range(len(STREAM) + 1))
+def test_a_split_at_any_byte_changes_nothing_for_the_payloads_either(at: int) -> None:
+    short, long = by_both([STREAM[:at], STREAM[at:]], 1024)
+    assert short == long == [event.data for event in EVENTS]
