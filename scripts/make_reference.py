@@ -6,7 +6,7 @@ import inspect
 import sys
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import click
 import msgspec
@@ -43,7 +43,7 @@ def type_name(annotation: Any) -> str:
         return type_name(get_args(annotation)[0])
     if get_origin(annotation) is Literal:
         return " or ".join(f"`{value}`" for value in get_args(annotation))
-    if isinstance(annotation, UnionType):
+    if isinstance(annotation, UnionType) or get_origin(annotation) is Union:
         return " or ".join(type_name(part) for part in get_args(annotation) if part is not type(None)) + ", optional"
     if get_origin(annotation) is tuple:
         return f"list of {type_name(get_args(annotation)[0])}"
