@@ -20,7 +20,7 @@ class LimitRule(Allowance, frozen=True, forbid_unknown_fields=True, kw_only=True
     per: Annotated[
         tuple[Scope, ...],
         Meta(
-            description="What is counted apart: each key, tenant, user (of a tenant), model, or each combination; empty: all together."
+            description="What is counted apart: each key, tenant, user (of a tenant), model, or each combination; empty: all together. Requests that name no user count as one user's."
         ),
     ] = ("key",)
     keys: Annotated[tuple[str, ...], Meta(description="Ids of keys it holds for; empty: all.")] = ()
