@@ -32,8 +32,8 @@ class LocalQuota:
                 level = 0.0
             bucket.level = level
             bucket.at = now
-            over = level + (weight if weight < bucket.limit else bucket.limit) - bucket.most
-            if over > 0.0 and (delay := over / bucket.rate) >= wait:
+            level += weight if weight < bucket.limit else bucket.limit
+            if level > bucket.most and (delay := (level - bucket.limit) / bucket.rate) >= wait:
                 wait, worst = delay, bucket
         for bucket in plan.tokens:
             level = bucket.level - (now - bucket.at) * bucket.rate
