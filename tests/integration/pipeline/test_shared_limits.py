@@ -225,6 +225,8 @@ async def test_what_runs_is_counted_through_an_outage(farm: Farm) -> None:
     await one.settle()
     assert await one.admits(2) == 1
     await farm.server.start()
+    # The other finds out that its connection is gone, and is back a beat later.
+    await farm.beat()
     await farm.beat()
     await one.store.exchange()
     assert await other.admits(9) == 3
