@@ -31,6 +31,7 @@ from seekway.observability.metrics import Metrics
 from seekway.observability.record import RequestRecord
 from seekway.pipeline.assembly import LastingParts, build_pipeline
 from seekway.pipeline.figures import StageCounters
+from seekway.pipeline.quota.figures import QuotaCollector, QuotaFigures
 from seekway.pipeline.stage import StageFigures
 
 TARGET = Path(__file__).resolve().parent.parent / "docs" / "reference"
@@ -122,6 +123,7 @@ def metrics_page() -> str:
     metrics = Metrics(CollectorRegistry())
     metrics.registry.register(EngineFigures(lambda: [("model-service", EXAMPLE_MODEL)]))
     metrics.registry.register(StageCounters(lambda: [StageFigures("resolve_alias", "request")]))
+    metrics.registry.register(QuotaCollector(lambda: QuotaFigures(0, 0, 0, None, 1, 0, 0, 0)))
     record = RequestRecord("1", route="/v1/chat/completions", operation="chat", model="m", error="overloaded")
     record.usage, record.first_token_at, record.last_token_at = Usage(1, 2), record.started, record.started
     metrics.request_ended(record)

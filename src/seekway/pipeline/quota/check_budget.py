@@ -66,11 +66,21 @@ class CheckBudget:
         self.refused = 0
 
     def __call__(self, request: GenerateRequest, exchange: Exchange) -> GenerateRequest:
-        if exchange.trial:
-            return request
+        if not exchange.trial:
+            self.admit(exchange, request.model)
+        return request
+
+    def use(self, rules: Sequence[BudgetRule], prices: PriceTable) -> None:
+        """Go by these from now on; what was spent stays spent."""
+        self._rules = tuple(rules)
+        self._prices = prices
+        self._plans.clear()
+
+    def admit(self, exchange: Exchange, model: str) -> None:
+        """The same for what is no generation, such as embeddings."""
         if self._clock() >= self._until:
             self._begin_day()
-        caller, model = exchange.caller, exchange.record.model or request.model
+        caller, model = exchange.caller, exchange.record.model or model
         charges = self._plans.get((caller.key_id, model))
         if charges is None or charges.caller is not caller:
             charges = self._plan(caller, model)
@@ -80,7 +90,6 @@ class CheckBudget:
                 raise _spent(charge)
         if charges.priced:
             exchange.on_end(_Bill(self, charges.priced, exchange))
-        return request
 
     def charge(self, charges: tuple[_Charge, ...], exchange: Exchange) -> None:
         """Pay for an exchange that is over."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Awaitable, Sequence
 
+from seekway.core.errors import RateLimited
 from seekway.core.types import Event, GenerateRequest
 from seekway.observability.record import RequestRecord
 from seekway.pipeline.exchange import Exchange
@@ -34,11 +36,7 @@ class LimitRates:
     def __call__(self, request: GenerateRequest, exchange: Exchange) -> GenerateRequest | Awaitable[GenerateRequest]:
         if exchange.trial:
             return request
-        user = request.user_id
-        if user is not None and len(user) > _LONGEST_USER:
-            # What is kept of a user is bounded, whatever a client sends.
-            user = hashlib.sha256(user.encode("utf-8", "surrogatepass")).hexdigest()
-        plan = self._book.plan(exchange.caller, user, exchange.record.model or request.model)
+        plan = self._plan(exchange, request.user_id, request.model)
         if not plan.every:
             return request
         held = 0
@@ -46,31 +44,48 @@ class LimitRates:
             exchange.record.prompt_estimate = prompt = prompt_tokens(request)
             wanted = request.sampling.max_tokens
             held = prompt + (self._reserve if wanted is None or wanted > self._reserve else wanted)
+        verdict = self._ask(plan, held, exchange)
+        return request if verdict is None else self._admitted(verdict, plan, request, exchange)
+
+    async def admit(self, exchange: Exchange, *, user: str | None, model: str, tokens: int) -> None:
+        """The same for what is no generation, such as embeddings; ``tokens`` is the guess of what it takes."""
+        plan = self._plan(exchange, user, model)
+        exchange.record.prompt_estimate = tokens
+        verdict = self._ask(plan, tokens, exchange) if plan.every else None
+        if verdict is not None:
+            await self._told(verdict, plan, exchange)
+
+    def _plan(self, exchange: Exchange, user: str | None, model: str) -> Plan:
+        if user is not None and len(user) > _LONGEST_USER:
+            # What is kept of a user is bounded, whatever a client sends.
+            user = hashlib.sha256(user.encode("utf-8", "surrogatepass")).hexdigest()
+        return self._book.plan(exchange.caller, user, exchange.record.model or model)
+
+    def _ask(self, plan: Plan, held: int, exchange: Exchange) -> asyncio.Future[None] | None:
         try:
-            waiting = self._store.admit(plan, held)
-        except BaseException:
+            verdict = self._store.admit(plan, held)
+        except RateLimited:
             self._tell(plan, exchange)
             raise
-        if waiting is not None:
-            return self._admitted(waiting, plan, held, request, exchange)
-        self._took(plan, held, exchange)
-        return request
+        if verdict is None:
+            self._tell(plan, exchange)
+            if not plan.tokens and not plan.slots:
+                return None
+        # Also while the verdict is out: whoever leaves then must not have taken anything in the end.
+        exchange.on_end(_Settlement(self._store, plan, held, exchange, verdict))
+        return verdict
 
     async def _admitted(
-        self, waiting: Awaitable[None], plan: Plan, held: int, request: GenerateRequest, exchange: Exchange
+        self, verdict: asyncio.Future[None], plan: Plan, request: GenerateRequest, exchange: Exchange
     ) -> GenerateRequest:
-        try:
-            await waiting
-        except BaseException:
-            self._tell(plan, exchange)
-            raise
-        self._took(plan, held, exchange)
+        await self._told(verdict, plan, exchange)
         return request
 
-    def _took(self, plan: Plan, held: int, exchange: Exchange) -> None:
-        if plan.tokens or plan.slots:
-            exchange.on_end(_Settlement(self._store, plan, held, exchange))
-        self._tell(plan, exchange)
+    async def _told(self, verdict: asyncio.Future[None], plan: Plan, exchange: Exchange) -> None:
+        try:
+            await verdict
+        finally:
+            self._tell(plan, exchange)
 
     def _tell(self, plan: Plan, exchange: Exchange) -> None:
         if self._headers:
@@ -78,15 +93,21 @@ class LimitRates:
 
 
 class _Settlement:
-    __slots__ = ("_exchange", "_held", "_plan", "_store")
+    __slots__ = ("_exchange", "_held", "_plan", "_store", "_verdict")
 
-    def __init__(self, store: QuotaStore, plan: Plan, held: int, exchange: Exchange) -> None:
+    def __init__(
+        self, store: QuotaStore, plan: Plan, held: int, exchange: Exchange, verdict: asyncio.Future[None] | None
+    ) -> None:
         self._store = store
         self._plan = plan
         self._held = held
         self._exchange = exchange
+        self._verdict = verdict
 
     def __call__(self) -> None:
+        verdict = self._verdict
+        if verdict is not None and (verdict.cancel() or verdict.cancelled() or verdict.exception() is not None):
+            return
         used = 0
         if self._plan.tokens and (usage := usage_of(self._exchange)) is not None:
             used = usage.prompt_tokens + usage.completion_tokens

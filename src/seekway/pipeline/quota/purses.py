@@ -46,14 +46,14 @@ class Purse:
 
 
 class Purses:
-    """Spending is added in memory and written in batches: at most ``flush_s`` of it is lost when the process is killed, none when it is closed.
+    """Spending is added in memory and written in batches, every ``flush_s`` by whoever holds this: no more is lost to a kill, and nothing to a close.
 
     While the store fails, spending is still counted and kept for the next try.
     """
 
     def __init__(self, store: SpendingStore, *, flush_s: float = 1.0) -> None:
         self._store = store
-        self._flush_s = flush_s
+        self.flush_s = flush_s
         self._known: dict[PurseId, int] = {}
         self._open: dict[PurseId, Purse] = {}
         self._dirty: dict[PurseId, Purse] = {}
@@ -82,12 +82,6 @@ class Purses:
             # The next flush that succeeds brings what is missing now.
             self._failed(error)
             self._known = {purse_id: spent for purse_id, spent in self._known.items() if purse_id.period in kept}
-
-    async def run(self) -> None:
-        """Write every ``flush_s`` until cancelled; the last write is :meth:`close`'s."""
-        while True:
-            await asyncio.sleep(self._flush_s)
-            await self.flush()
 
     async def flush(self) -> None:
         """Write what is unsaved and learn what other processes spent; a failure is counted and kept in ``last_failure``, not raised.

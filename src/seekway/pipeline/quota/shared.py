@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from importlib import resources
 from typing import Protocol, TypeVar
 
@@ -98,7 +98,7 @@ class SharedQuota:
         self.outages = 0
         self.alone = 0
 
-    def admit(self, plan: Plan, tokens: int) -> Awaitable[None] | None:
+    def admit(self, plan: Plan, tokens: int) -> asyncio.Future[None] | None:
         if not self.connected:
             self.alone += 1
             return self._local.admit(plan, tokens)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+import asyncio
 from typing import Protocol
 
 from seekway.pipeline.quota.buckets import Plan
 
 
 class QuotaStore(Protocol):
-    def admit(self, plan: Plan, tokens: int, /) -> Awaitable[None] | None:
+    def admit(self, plan: Plan, tokens: int, /) -> asyncio.Future[None] | None:
         """Take one request and hold ``tokens`` from every bucket of the plan, or take nothing and raise ``RateLimited``.
 
         What is admitted must be settled, once. Afterwards the buckets' levels are those of this moment, as far as they are known here.
-        An awaitable that is cancelled has taken nothing in the end.
+        A future that is cancelled before its verdict has taken nothing in the end.
         """
         ...
 
