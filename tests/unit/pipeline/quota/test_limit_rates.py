@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+import inspect
+from collections.abc import Awaitable, Sequence
 
 import pytest
 
@@ -24,6 +26,7 @@ from seekway.core.types import (
 )
 from seekway.observability.record import RequestRecord
 from seekway.pipeline.exchange import Exchange
+from seekway.pipeline.quota.buckets import Plan
 from seekway.pipeline.quota.estimate import output_tokens, prompt_tokens
 from seekway.pipeline.quota.limit_rates import LimitRates, MeterOutput
 from seekway.pipeline.quota.local import LocalQuota
@@ -189,3 +192,70 @@ def test_a_long_user_id_is_not_kept() -> None:
         one.admit(GenerateRequest("1", "m", prompt="p", user_id="u" * 1_000_000))
     (bucket,) = one.book.buckets()
     assert len(bucket.id) < 200
+
+
+class SlowStore:
+    """A store whose verdicts come when the test gives them."""
+
+    def __init__(self) -> None:
+        self.verdicts: list[asyncio.Future[None]] = []
+        self.settled: list[tuple[int, int]] = []
+
+    def admit(self, plan: Plan, tokens: int) -> asyncio.Future[None]:
+        self.verdicts.append(asyncio.get_running_loop().create_future())
+        return self.verdicts[-1]
+
+    def settle(self, plan: Plan, held: int, used: int) -> None:
+        self.settled.append((held, used))
+
+
+def slow_stage() -> tuple[LimitRates, SlowStore, Exchange]:
+    store = SlowStore()
+    book = LimitBook([LimitRule(name="r", concurrent=1)])
+    stage = LimitRates(book, store, reserve_output_tokens=1, headers=True)
+    return stage, store, Exchange(RequestRecord("1"), caller=CALLER)
+
+
+async def test_a_verdict_that_takes_time_is_waited_for() -> None:
+    stage, store, exchange = slow_stage()
+    waiting = stage(REQUEST, exchange)
+    assert isinstance(waiting, Awaitable)
+    store.verdicts[0].set_result(None)
+    assert await waiting is REQUEST
+    exchange.ended()
+    assert store.settled == [(0, 0)]
+
+
+async def test_a_request_that_is_refused_late_is_not_settled() -> None:
+    stage, store, exchange = slow_stage()
+    waiting = stage(REQUEST, exchange)
+    assert isinstance(waiting, Awaitable)
+    store.verdicts[0].set_exception(RateLimited("no", retry_after_s=1))
+    with pytest.raises(RateLimited):
+        await waiting
+    exchange.ended()
+    assert not store.settled
+
+
+@pytest.mark.parametrize("granted", [True, False])
+async def test_a_client_that_leaves_before_anybody_waits_holds_nothing(granted: bool) -> None:
+    """The pipeline closes a coroutine that it never began."""
+    stage, store, exchange = slow_stage()
+    waiting = stage(REQUEST, exchange)
+    assert inspect.iscoroutine(waiting)
+    if granted:
+        store.verdicts[0].set_result(None)
+    waiting.close()
+    exchange.ended()
+    assert store.verdicts[0].cancelled() is not granted
+    assert len(store.settled) == granted
+
+
+async def test_embeddings_pass_the_same_limits() -> None:
+    one = tokens_stage()
+    exchange = Exchange(RequestRecord("1"), caller=CALLER)
+    await one.stage.admit(exchange, user=None, model="m", tokens=100)
+    assert one.level() == (0.0, 100)
+    exchange.record.usage = Usage(60, 0)
+    exchange.ended()
+    assert one.level() == (60.0, 0)
