@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from typing import TYPE_CHECKING, Any, cast
 
@@ -26,6 +27,8 @@ class RedisScript:
         """Run the script on ``payload``; raises ``StorageFailed`` when Redis does not answer or the script fails."""
         from redis.exceptions import NoScriptError, RedisError
 
+        task = asyncio.current_task()
+        cancelled = task.cancelling() if task is not None else 0
         try:
             try:
                 answer = await self._redis.evalsha(self._digest, 0, payload)
@@ -34,6 +37,10 @@ class RedisScript:
                 answer = await self._redis.eval(self._source, 0, payload)
         except (RedisError, OSError) as error:
             raise StorageFailed(f"Redis does not answer: {error}.") from error
+        finally:
+            if task is not None and task.cancelling() > cancelled:
+                # The client swallows a cancellation that comes while it reads; whoever cancelled would wait forever.
+                raise asyncio.CancelledError
         return cast("bytes", answer)
 
     async def close(self) -> None:

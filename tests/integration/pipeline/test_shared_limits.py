@@ -264,3 +264,14 @@ async def test_the_background_work_serves_and_ends(farm: Farm) -> None:
     working.cancel()
     with pytest.raises(asyncio.CancelledError):
         await working
+
+
+async def test_a_call_that_is_cancelled_ends(farm: Farm) -> None:
+    one = await farm.gateway(MINUTE)
+    for turns in range(12):
+        calling = asyncio.ensure_future(one.store.beat())
+        for _ in range(turns % 4):
+            await asyncio.sleep(0)
+        calling.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await calling
