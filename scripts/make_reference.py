@@ -7,7 +7,7 @@ import inspect
 import sys
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import click
 import msgspec
@@ -38,6 +38,7 @@ from seekway.pipeline.directory import Member, Route
 from seekway.pipeline.dispatch.desk import Lane
 from seekway.pipeline.dispatch.figures import ResilienceFigures
 from seekway.pipeline.figures import StageCounters
+from seekway.pipeline.quota.figures import QuotaCollector, QuotaFigures
 from seekway.pipeline.routing.endpoint import Endpoint
 from seekway.pipeline.routing.latency import PeakEwma
 from seekway.pipeline.routing.pool import Choice, Pool
@@ -53,7 +54,7 @@ def type_name(annotation: Any) -> str:
         return type_name(get_args(annotation)[0])
     if get_origin(annotation) is Literal:
         return " or ".join(f"`{value}`" for value in get_args(annotation))
-    if isinstance(annotation, UnionType):
+    if isinstance(annotation, UnionType) or get_origin(annotation) is Union:
         return " or ".join(type_name(part) for part in get_args(annotation) if part is not type(None)) + ", optional"
     if get_origin(annotation) is tuple:
         return f"list of {type_name(get_args(annotation)[0])}"
@@ -136,6 +137,7 @@ def metrics_page() -> str:
     lane = Lane(Pool("m", [Choice(endpoint, Route(member, EXAMPLE_MODEL, "m"), 1.0)]), ResilienceSettings())
     metrics.registry.register(ResilienceFigures(lambda: [endpoint], lambda: [lane], lambda: 0.0))
     metrics.registry.register(StageCounters(lambda: [StageFigures("resolve_alias", "request")]))
+    metrics.registry.register(QuotaCollector(lambda: QuotaFigures(0, 0, 0, None, 1, 0, 0, 0)))
     record = RequestRecord("1", route="/v1/chat/completions", operation="chat", model="m", error="overloaded")
     record.usage, record.first_token_at, record.last_token_at = Usage(1, 2), record.started, record.started
     metrics.request_ended(record)

@@ -31,6 +31,7 @@
         ├── ConfigError                   config_error
         ├── ModelFileError                model_file_error
         ├── DownloadError                 download_failed
+        ├── StorageFailed                 storage_failed
         └── StartupError                  startup_failed
 
 ``status`` is the HTTP status, ``type`` and ``code`` are what the OpenAI-style envelope carries, and ``code`` is stable:
@@ -197,6 +198,12 @@ class ModelFileError(OperatorError):
 
 class DownloadError(OperatorError):
     code = "download_failed"
+
+
+class StorageFailed(OperatorError):
+    """What is kept on disk cannot be read or written now; the work goes on without it."""
+
+    code = "storage_failed"
 
 
 class StartupError(OperatorError):

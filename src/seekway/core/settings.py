@@ -19,7 +19,10 @@ from msgspec import Meta
 from seekway.core.errors import ConfigError
 from seekway.core.sections.backends import OWN_BACKEND, BackendSettings
 from seekway.core.sections.gateway import GatewaySettings
+from seekway.core.sections.keys import KeySettings
+from seekway.core.sections.limits import BudgetRule, LimitRule, QuotaSettings
 from seekway.core.sections.log import LogSettings
+from seekway.core.sections.prices import PriceSettings
 from seekway.core.sections.reasoning import ReasoningSettings
 from seekway.core.sections.resilience import ResilienceSettings
 from seekway.core.sections.routing import OwnPlace, RouteSettings, RoutingSettings, check_routes
@@ -56,6 +59,23 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reasoning: Annotated[ReasoningSettings, Meta(description="Reasoning that clients forget to send back.")] = (
         ReasoningSettings()
     )
+    keys: Annotated[KeySettings, Meta(description="Virtual keys.")] = KeySettings()
+    quota: Annotated[QuotaSettings, Meta(description="How limits and budgets are kept.")] = QuotaSettings()
+    limits: Annotated[
+        tuple[LimitRule, ...],
+        Meta(
+            description='Limits of requests and tokens; a request must pass all that match. A key\'s own figures take the place of those of rules with `per = ["key"]`.'
+        ),
+    ] = ()
+    budgets: Annotated[
+        tuple[BudgetRule, ...], Meta(description="Money that may be spent; a key may have its own.")
+    ] = ()
+    prices: Annotated[
+        tuple[PriceSettings, ...],
+        Meta(
+            description="What models cost; DeepSeek's published prices hold for its models that are not named here, and a model without a price costs nothing."
+        ),
+    ] = ()
     models: Annotated[
         tuple[ModelSettings, ...], Meta(description="Local models; empty: the demo model and the embedding model.")
     ] = ()
@@ -192,9 +212,10 @@ def _override(data: dict[str, Any], keys: list[str], value: str) -> None:
 
 
 def _check(settings: Settings) -> None:
-    if not is_loopback(settings.gateway.host) and settings.gateway.api_key_file is None:
+    needs_keys = settings.gateway.api_key_file is not None or settings.keys.file is not None
+    if not is_loopback(settings.gateway.host) and not needs_keys:
         raise ConfigError(
-            f"gateway.host {settings.gateway.host} is reachable from outside this machine; set gateway.api_key_file, or use 127.0.0.1.",
+            f"gateway.host {settings.gateway.host} is reachable from outside this machine; set keys.file or gateway.api_key_file, or use 127.0.0.1.",
             param="gateway.host",
         )
     if not is_loopback(settings.model_service.host):
@@ -206,6 +227,8 @@ def _check(settings: Settings) -> None:
     for group, names in (
         ("models", [m.name if m.path is None else f"{m.name} at {m.path}" for m in settings.models]),
         ("backends", [b.name for b in settings.backends]),
+        ("limits", [rule.name for rule in settings.limits]),
+        ("budgets", [rule.name for rule in settings.budgets]),
     ):
         for name in names:
             if names.count(name) > 1:

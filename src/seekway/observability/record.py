@@ -34,6 +34,9 @@ class RequestRecord:
     first_token_at: float | None = None
     last_token_at: float | None = None
     usage: Usage | None = None
+    prompt_estimate: int = 0
+    streamed_tokens: float = 0.0
+    """Guesses of the prompt's and the answer's tokens, kept where limits or budgets may need them; ``usage`` is what counts when it came."""
     finish_reason: str = ""
     error: str = ""
     """The error's stable code, empty when all went well."""

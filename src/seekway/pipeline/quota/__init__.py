@@ -1,0 +1,1 @@
+"""How much each caller may take: limits of requests and tokens, and budgets in money."""

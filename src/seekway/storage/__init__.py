@@ -1,0 +1,1 @@
+"""Where state lies that outlives a request: servers behind small interfaces."""
