@@ -17,7 +17,8 @@
     │   ├── BodyTooLarge            413   body_too_large
     │   ├── InvalidParameter        422   invalid_parameter
     │   ├── RateLimited             429   rate_limit_exceeded
-    │   └── Cancelled               499   cancelled
+    │   ├── Cancelled               499   cancelled
+    │   └── NotCached               504   not_cached
     ├── ServerError                       ours to mend
     │   ├── InternalError           500   internal_error
     │   ├── EngineCrashed           500   engine_crashed
@@ -132,6 +133,13 @@ class Cancelled(RequestError):
 
     status = 499
     code = "cancelled"
+
+
+class NotCached(RequestError):
+    """The client wants an answer only if one is kept; the status is RFC 9111's (section 5.2.1.7)."""
+
+    status = 504
+    code = "not_cached"
 
 
 class ServerError(SeekwayError):

@@ -18,6 +18,8 @@ from msgspec import Meta
 
 from seekway.core.errors import ConfigError
 from seekway.core.sections.backends import OWN_BACKEND, BackendSettings
+from seekway.core.sections.backends import BackendSettings
+from seekway.core.sections.cache import CacheSettings
 from seekway.core.sections.gateway import GatewaySettings
 from seekway.core.sections.log import LogSettings
 from seekway.core.sections.routing import OwnPlace, RouteSettings, RoutingSettings, check_routes
@@ -47,6 +49,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     model_service: Annotated[ModelServiceSettings, Meta(description="The gRPC model service.")] = ModelServiceSettings()
     engine: Annotated[EngineSettings, Meta(description="Defaults of local engines.")] = EngineSettings()
     catalog: Annotated[CatalogSettings, Meta(description="Where models come from and lie.")] = CatalogSettings()
+    cache: Annotated[CacheSettings, Meta(description="The answer cache.")] = CacheSettings()
     log: Annotated[LogSettings, Meta(description="Logs.")] = LogSettings()
     models: Annotated[
         tuple[ModelSettings, ...], Meta(description="Local models; empty: the demo model and the embedding model.")
