@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Literal
 
 from seekway.core.types import Usage
-
-CacheResult = Literal["", "hit", "semantic", "miss", "bypass"]
 
 
 @dataclass(slots=True)
@@ -38,8 +35,6 @@ class RequestRecord:
     last_token_at: float | None = None
     usage: Usage | None = None
     finish_reason: str = ""
-    cache: CacheResult = ""
-    """What the answer cache did; empty where it is off. After ``hit`` and ``semantic`` no model was asked: ``usage`` is the kept answer's and costs nothing."""
     error: str = ""
     """The error's stable code, empty when all went well."""
 

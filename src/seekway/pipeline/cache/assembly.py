@@ -9,10 +9,10 @@ from structlog.typing import FilteringBoundLogger
 from seekway.core.errors import ConfigError
 from seekway.core.sections.cache import CacheSettings
 from seekway.observability.cache_figures import CacheCounts
+from seekway.pipeline.cache.answer_cache import AnswerCache
 from seekway.pipeline.cache.embedder import FindBackend, QuestionEmbedder
 from seekway.pipeline.cache.frequency import FrequencyBook
 from seekway.pipeline.cache.redis_store import RedisClient, RedisStore
-from seekway.pipeline.cache.stages import AnswerCache
 from seekway.pipeline.cache.store import CacheStore, MemoryStore
 
 

@@ -75,7 +75,7 @@ class Flight:
                 self.fail(own=False)
             raise
         finally:
-            if self._waiting is not None and told in self._waiting:
+            if told in self._waiting:
                 self._waiting.remove(told)
 
     def land(self, answer: Landed) -> None:

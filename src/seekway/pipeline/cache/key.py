@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from seekway.core.types import GenerateRequest, ImagePart, Message, Sampling, TextPart
+from seekway.core.types import FilePart, GenerateRequest, ImagePart, Message, Sampling
 from seekway.pipeline.caller import Caller
 
 _TAG_BYTES = 8
@@ -67,17 +67,12 @@ def is_repeatable(sampling: Sampling) -> bool:
 def points_elsewhere(messages: tuple[Message, ...]) -> bool:
     """Whether the request names files or pictures by address or id: what lies there can change under the same name."""
     for message in messages:
-        if type(message.content) is not str:
+        if not isinstance(message.content, str):
             for part in message.content:
-                match part:
-                    case TextPart():
-                        pass
-                    case ImagePart(url):
-                        if not url.startswith("data:"):
-                            return True
-                    case _:
-                        if part.file_id is not None:
-                            return True
+                if isinstance(part, ImagePart) and not part.url.startswith("data:"):
+                    return True
+                if isinstance(part, FilePart) and part.file_id is not None:
+                    return True
     return False
 
 

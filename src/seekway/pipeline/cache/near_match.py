@@ -106,9 +106,10 @@ _MARKED: Final = frozenset(_MARKED_WORDS.split())
 
 def words(text: str) -> tuple[str, ...]:
     """The words that carry the meaning, in order; fillers gone and spellings made one, Chinese letter by letter."""
-    text = _PHRASE.sub(lambda match: f" {_PHRASES[match[0].lower()]} ", text.translate(_FULL_WIDTH))
+    text = _PHRASE.sub(_phrase, text.translate(_FULL_WIDTH))
     found: list[str] = []
-    for written in _TOKEN.findall(text):
+    for match in _TOKEN.finditer(text):
+        written = match.group()
         # In capitals it is a name: vitamin A, the US, IT.
         if written == "A" or (len(written) > 1 and written.isupper() and written.isalpha()):
             found.append(written)
@@ -116,7 +117,7 @@ def words(text: str) -> tuple[str, ...]:
         word = written.casefold()
         if word in _FILLERS:
             continue
-        word = _SAME.get(word, word)
+        word: str = _SAME.get(word, word)
         found.append(word.replace(",", "") if word[0].isdigit() else word)
     return tuple(found)
 
@@ -136,6 +137,11 @@ def may_share(asked: tuple[str, ...], known: tuple[str, ...], guard: Guard) -> b
         return False
     # The same words in another order are another question: "dollars to euros", "the dog bites the man".
     return Counter(asked) != Counter(known)
+
+
+def _phrase(match: re.Match[str]) -> str:
+    # A letter such as the long s matches in another case than it folds to.
+    return f" {_PHRASES.get(match[0].casefold(), match[0])} "
 
 
 def _is_marked(word: str) -> bool:

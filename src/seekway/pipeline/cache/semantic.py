@@ -107,7 +107,7 @@ class _Context:
         cosines = self._rows[: len(self._questions)] @ vector
         nearest = np.flatnonzero(cosines >= threshold)
         ranked = nearest[np.argsort(-cosines[nearest])][:_MOST_CANDIDATES]
-        return [Candidate(float(cosines[i]), self._questions[i]) for i in ranked.tolist()]
+        return [Candidate(float(cosines[i]), self._questions[i]) for i in map(int, ranked)]
 
     def add(self, question: Question, most: int) -> int:
         """By how many questions the context has grown: 0 where one made room or was there already."""
