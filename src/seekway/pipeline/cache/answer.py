@@ -31,17 +31,17 @@ class AnswerCollector:
     Texts are joined as they come: a token's string of its own takes thirty times the memory of its letters.
     """
 
-    __slots__ = ("_finish", "_head", "_joined", "_most", "_parts", "_size", "_text", "_usage")
+    # Defaults of the class and not of each instance: one is made for every request that is not answered from the cache.
+    _size = 0
+    _joined: _Joined = None
+    _head: ToolCallDelta | None = None
+    _text: StringIO | None = None
+    _usage: Usage | None = None
+    _finish: Finish | None = None
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._size = 0
         self._parts: list[Event] = []
-        self._joined: _Joined = None
-        self._head: ToolCallDelta | None = None
-        self._text: StringIO | None = None
-        self._usage: Usage | None = None
-        self._finish: Finish | None = None
 
     def feed(self, events: Sequence[Event]) -> None:
         if self._size > self._most:

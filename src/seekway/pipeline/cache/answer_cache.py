@@ -75,18 +75,9 @@ class Recording:
     ``model`` is the one the key was made for: an answer that another one gave instead is not kept.
     """
 
-    __slots__ = (
-        "_cache",
-        "_collector",
-        "_exchange",
-        "_model",
-        "_request",
-        "_ttl_s",
-        "context",
-        "flight",
-        "key",
-        "question",
-    )
+    _collector: AnswerCollector | None = None
+    context: bytes | None = None
+    question: Question | None = None
 
     def __init__(
         self,
@@ -98,15 +89,12 @@ class Recording:
         flight: Flight | None,
     ) -> None:
         self._cache = cache
-        self._collector: AnswerCollector | None = None
         self._request = request
         self._exchange = exchange
         self._model = exchange.record.model
         self._ttl_s = ttl_s
         self.key = key
         self.flight = flight
-        self.context: bytes | None = None
-        self.question: Question | None = None
         cache.recordings[request.id] = self
         exchange.on_end(self.ended)
 

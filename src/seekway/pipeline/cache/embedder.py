@@ -52,7 +52,8 @@ class QuestionEmbedder:
             return self._failed(f"no vector within {self._timeout_s:g} s")
         except SeekwayError as error:
             return self._failed(error.message)
-        vector = np.frombuffer(result.vectors[0], "<f4").astype(np.float32) if result.vectors else np.zeros(0)
+        raw = result.vectors[0] if result.vectors else b""
+        vector = np.frombuffer(raw[: len(raw) // 4 * 4], "<f4").astype(np.float32)
         norm = float(np.linalg.norm(vector))
         if not (np.isfinite(norm) and norm > 0):
             return self._failed("the vector has no direction")

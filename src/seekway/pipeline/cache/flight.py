@@ -47,13 +47,13 @@ class Flights:
 class Flight:
     """One generation that others may wait for. Exactly one leader at a time ends it, with ``land``, ``release`` or ``fail``."""
 
-    __slots__ = ("_failures", "_key", "_table", "_waiting")
+    # Defaults of the class and not of each instance: every miss makes one, and few of them are waited for.
+    _waiting: deque[asyncio.Future[Landed | Turn]] | None = None
+    _failures = 0
 
     def __init__(self, key: bytes, table: dict[bytes, Flight]) -> None:
         self._key = key
         self._table = table
-        self._waiting: deque[asyncio.Future[Landed | Turn]] | None = None
-        self._failures = 0
 
     async def follow(self, until: float) -> Landed | Turn:
         """Wait for the leader until the loop's time ``until``, and then go ``ALONE``."""

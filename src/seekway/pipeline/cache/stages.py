@@ -49,8 +49,10 @@ class LookUpAnswer:
         if request.extra and isinstance(wishes := request.extra.get("cache"), dict):
             control = with_body(control, wishes)  # pyright: ignore[reportUnknownArgumentType] - JSON, checked by with_body
             request = msgspec.structs.replace(request, extra={k: v for k, v in request.extra.items() if k != "cache"})
+        if not self._may_be_cached(request, control):
+            return self._bypass(request, exchange, control)
         scope = self._scope(request, exchange, control)
-        key = answer_key(request, scope) if self._may_be_cached(request, control) else None
+        key = answer_key(request, scope)
         if key is None:
             return self._bypass(request, exchange, control)
         if cache.frequency is not None:
@@ -61,10 +63,12 @@ class LookUpAnswer:
             return self._miss(request, exchange, key, control)
         if cache.store.immediate:
             found = cache.store.peek(key)
-            if found is not None and control.takes(found.age_s, found.left_s):
-                answered = self._answer(request, exchange, found, semantic=False)
-                if answered:
-                    return request
+            if (
+                found is not None
+                and control.takes(found.age_s, found.left_s)
+                and self._answer(request, exchange, found, semantic=False)
+            ):
+                return request
             if not control.only_cached and (cache.embedder is None or question_of(request) is None):
                 flight = cache.flights.get(key)
                 if flight is None or not self._shares(control):
@@ -92,14 +96,14 @@ class LookUpAnswer:
     ) -> GenerateRequest:
         """The part that waits: for the store, for an equal request under way, for the embedding."""
         cache = self._cache
-        if not cache.store.immediate:
-            found = await cache.store.get(key)
-            if (
-                found is not None
-                and control.takes(found.age_s, found.left_s)
-                and self._answer(request, exchange, found, semantic=False)
-            ):
-                return request
+        # In memory too: an equal request may have been answered before this one's task began.
+        found = cache.store.peek(key) if cache.store.immediate else await cache.store.get(key)
+        if (
+            found is not None
+            and control.takes(found.age_s, found.left_s)
+            and self._answer(request, exchange, found, semantic=False)
+        ):
+            return request
         flight: Flight | None = None
         if self._shares(control) and not control.only_cached and (flight := cache.flights.get(key)) is not None:
             told = await self._follow(flight, exchange)
