@@ -41,7 +41,10 @@ class _Counted:
 
 
 class FrequencyBook:
-    """``entries`` questions at least are kept; a question seldom asked may be forgotten and begins at one again, so counts are lower bounds."""
+    """``entries`` questions at least are kept; a question seldom asked may be forgotten and begins at one again, so counts are lower bounds.
+
+    ``loaded`` is set when :meth:`run` has read what an earlier process counted.
+    """
 
     def __init__(self, path: Path, entries: int, log: FilteringBoundLogger) -> None:
         self._path = path
@@ -49,6 +52,7 @@ class FrequencyBook:
         self._log = log
         self._counted: dict[bytes, _Counted] = {}
         self._failed = False
+        self.loaded = asyncio.Event()
 
     def note(self, key: bytes, request: GenerateRequest, exchange: Exchange) -> None:
         known = self._counted.get(key)
@@ -70,6 +74,7 @@ class FrequencyBook:
     async def run(self, interval_s: float) -> None:
         """Go on from what the file holds, and write it every ``interval_s`` and at the end."""
         await self._load()
+        self.loaded.set()
         try:
             while True:
                 await asyncio.sleep(interval_s)

@@ -36,6 +36,8 @@ class RedisClient(Protocol):
 
     def scan_iter(self, match: str, count: int) -> AsyncIterator[bytes]: ...
 
+    async def aclose(self) -> None: ...
+
 
 class RedisStore:
     """``client`` and its closing belong to whoever made it; ``failures`` are the errors it raises (``redis.RedisError``).
