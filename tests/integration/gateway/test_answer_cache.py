@@ -1,0 +1,154 @@
+"""Over HTTP an answer from the cache reads like the model's own, with its headers, streamed or whole."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import msgspec
+import pytest
+
+from seekway.core.errors import BackendUnavailable
+from seekway.core.sections.cache import CacheSettings
+from seekway.core.settings import Settings
+from seekway.core.types import GenerateRequest
+from seekway.observability.cache_figures import CacheCounts
+from seekway.pipeline.cache.answer_cache import AnswerCache
+from seekway.pipeline.cache.stages import KeepAnswer, LookUpAnswer
+from seekway.pipeline.cache.store import MemoryStore
+from seekway.pipeline.directory import BackendDirectory, Member
+from seekway.pipeline.names import ModelNames
+from seekway.pipeline.pipeline import Pipeline
+from seekway.pipeline.shaping import Shaping
+from seekway.pipeline.stages.apply_defaults import ApplyDefaults
+from seekway.pipeline.stages.count_usage import CountUsage
+from seekway.pipeline.stages.resolve_alias import ResolveAlias
+from tests.fakes.backend import FakeBackend, Step, reply
+from tests.integration.gateway import served
+from tests.integration.gateway.served import Answer, Served, serving
+
+CHAT = "/v1/chat/completions"
+
+
+@pytest.fixture(autouse=True)
+def counts(monkeypatch: pytest.MonkeyPatch) -> CacheCounts:
+    """The gateways of these tests have a cache between names and backends."""
+    counts = CacheCounts()
+
+    def build(settings: Settings, members: Sequence[Member]) -> Pipeline:
+        store = MemoryStore(counts, max_entries=100, max_bytes=1 << 20)
+        cache = AnswerCache(CacheSettings(enabled=True), store, counts)
+        routes = BackendDirectory(members)
+        names = ModelNames(routes, settings.aliases, settings.default_model)
+        return Pipeline(
+            request_stages=(ResolveAlias(names), LookUpAnswer(cache)),
+            shaping=Shaping((ApplyDefaults(),)),
+            stream_stages=(KeepAnswer(cache), CountUsage()),
+            routes=routes,
+            names=names,
+        )
+
+    monkeypatch.setattr(served, "build_pipeline", build)
+    return counts
+
+
+def body(text: str = "hi", *, stream: bool = False, **fields: object) -> bytes:
+    messages = [{"role": "user", "content": text}]
+    return msgspec.json.encode({"model": "fake", "messages": messages, "temperature": 0, "stream": stream} | fields)
+
+
+def said(answer: Answer) -> str:
+    if "event-stream" not in answer.headers["content-type"]:
+        return msgspec.json.decode(answer.body)["choices"][0]["message"]["content"]
+    lines = [line[6:] for line in answer.body.split(b"\n") if line.startswith(b"data: {")]
+    assert answer.body.endswith(b"data: [DONE]\n\n")
+    deltas = [choice["delta"] for line in lines for choice in msgspec.json.decode(line)["choices"]]
+    return "".join(delta.get("content") or "" for delta in deltas)
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["stream", "whole"])
+@pytest.mark.parametrize("second", [True, False], ids=["stream", "whole"])
+async def test_a_hit_reads_like_the_models_own_answer(first: bool, second: bool) -> None:
+    async with serving() as gateway:
+        made = await gateway.ask("POST", CHAT, body(stream=first))
+        kept = await gateway.ask("POST", CHAT, body(stream=second))
+    assert said(made) == said(kept) == "Hello, world!"
+    assert (made.headers["x-seekway-cache"], kept.headers["x-seekway-cache"]) == ("miss", "hit")
+    assert "age" in kept.headers
+    assert len(gateway.backend.requests) == 1
+    assert gateway.log().count('"cache":"hit"') == 1
+
+
+async def test_usage_of_a_hit_says_that_the_prompt_was_cached() -> None:
+    async with serving() as gateway:
+        for cached in (0, 7):
+            answer = msgspec.json.decode((await gateway.ask("POST", CHAT, body())).body)
+            assert answer["usage"]["prompt_tokens"] == 7
+            assert answer["usage"]["prompt_tokens_details"]["cached_tokens"] == cached
+
+
+async def test_only_if_cached_is_504_in_the_dialects_own_form() -> None:
+    async with serving() as gateway:
+        refused = await gateway.ask("POST", CHAT, body(), ["cache-control: only-if-cached"])
+        assert (refused.status, refused.error()[0]) == (504, "not_cached")
+        await gateway.ask("POST", CHAT, body())
+        assert (await gateway.ask("POST", CHAT, body(), ["cache-control: only-if-cached"])).status == 200
+
+
+async def test_no_store_reaches_the_model_each_time() -> None:
+    async with serving() as gateway:
+        for _ in range(2):
+            answer = await gateway.ask("POST", CHAT, body(), ["cache-control: no-store"])
+            assert answer.headers["x-seekway-cache"] == "bypass"
+    assert len(gateway.backend.requests) == 2
+
+
+class Gate:
+    """Backends of this script answer when the gate opens."""
+
+    def __init__(self) -> None:
+        self.open = asyncio.Event()
+
+    def script(self, _request: GenerateRequest) -> Sequence[Step]:
+        return (self.open, *reply("shared"))
+
+
+async def follow(gateway: Served, counts: CacheCounts, streams: Sequence[bool]) -> list[asyncio.Task[Answer]]:
+    """Equal requests, the first of which the backend has."""
+    asked = [asyncio.ensure_future(gateway.ask("POST", CHAT, body(stream=streams[0])))]
+    await gateway.backend.started.wait()
+    asked += [asyncio.ensure_future(gateway.ask("POST", CHAT, body(stream=stream))) for stream in streams[1:]]
+    return asked
+
+
+async def test_equal_requests_under_way_reach_the_model_once(counts: CacheCounts) -> None:
+    gate = Gate()
+    async with serving(FakeBackend(gate.script)) as gateway:
+        asked = await follow(gateway, counts, (True, False, True, False))
+        gate.open.set()
+        answers = await asyncio.gather(*asked)
+    assert [said(answer) for answer in answers] == ["shared"] * 4
+    assert len(gateway.backend.requests) == 1
+    assert counts.hits == 3
+
+
+async def test_a_leader_whose_client_leaves_costs_the_others_nothing(counts: CacheCounts) -> None:
+    gate = Gate()
+    async with serving(FakeBackend(gate.script)) as gateway:
+        async with gateway.connect() as connection:
+            await connection.send("POST", CHAT, body(stream=True))
+            await gateway.backend.started.wait()
+            follower = asyncio.ensure_future(gateway.ask("POST", CHAT, body()))
+        await gateway.backend.idle.wait()
+        gate.open.set()
+        assert said(await follower) == "shared"
+    assert gateway.backend.cancelled == 1
+    assert gateway.backend.completed == 1
+
+
+async def test_a_backend_that_fails_leaves_nothing_in_the_cache() -> None:
+    async with serving(FakeBackend([*reply("a")[:1], BackendUnavailable("gone")])) as gateway:
+        for _ in range(2):
+            answer = await gateway.ask("POST", CHAT, body())
+            assert answer.error()[0] == "backend_unavailable"
+    assert len(gateway.backend.requests) == 2
