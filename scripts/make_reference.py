@@ -25,6 +25,7 @@ from seekway.gateway.model_call import CallServices
 from seekway.gateway.operations.table import model_routes
 from seekway.gateway.request_ledger import RequestLedger
 from seekway.observability.access_log import AccessLog
+from seekway.observability.cache_figures import CacheCounts, CacheFigures, CacheSize
 from seekway.observability.engine_figures import EngineFigures
 from seekway.observability.logging import make_logger
 from seekway.observability.metrics import Metrics
@@ -120,6 +121,7 @@ def errors_page() -> str:
 def metrics_page() -> str:
     """Each metric as it is scraped after one request with everything in it."""
     metrics = Metrics(CollectorRegistry())
+    metrics.registry.register(CacheFigures(CacheCounts(), CacheSize))
     metrics.registry.register(EngineFigures(lambda: [("model-service", EXAMPLE_MODEL)]))
     metrics.registry.register(StageCounters(lambda: [StageFigures("resolve_alias", "request")]))
     record = RequestRecord("1", route="/v1/chat/completions", operation="chat", model="m", error="overloaded")

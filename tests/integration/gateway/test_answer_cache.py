@@ -8,7 +8,9 @@ from collections.abc import Sequence
 import msgspec
 import pytest
 
-from seekway.core.errors import BackendUnavailable
+from seekway.app.cache_warming import Warming, read_stats
+from seekway.app.chat_client import open_session
+from seekway.core.errors import BackendUnavailable, NotFound
 from seekway.core.sections.cache import CacheSettings
 from seekway.core.settings import Settings
 from seekway.core.types import GenerateRequest
@@ -152,3 +154,27 @@ async def test_a_backend_that_fails_leaves_nothing_in_the_cache() -> None:
             answer = await gateway.ask("POST", CHAT, body())
             assert answer.error()[0] == "backend_unavailable"
     assert len(gateway.backend.requests) == 2
+
+
+async def test_a_warmed_cache_answers_without_the_model(counts: CacheCounts) -> None:
+    done: list[int] = []
+    bodies = [body(text) for text in ("one", "two", "one", "three")]
+    async with serving() as gateway, open_session() as session:
+        warming = Warming(f"http://127.0.0.1:{gateway.port}")
+        tally = await warming.ask(session, bodies, 2, done.append)
+        assert (tally.made + tally.known, tally.failed, done) == (4, 0, [1, 2, 3, 4])
+        assert len(gateway.backend.requests) == 3
+        again = await warming.ask(session, bodies, 4, done.append)
+        assert (again.known, again.hit_ratio) == (4, 1.0)
+        drawn = await warming.ask(session, [body(temperature=1), b"{"], 1, done.append)
+        assert (drawn.uncached, drawn.failed) == (1, 1)
+        assert "invalid_json" in drawn.problem
+        with pytest.raises(NotFound, match=r"cache\.enabled"):
+            await read_stats(session, warming)
+
+
+async def test_warming_without_a_gateway_says_so_at_once() -> None:
+    async with open_session() as session:
+        for url in ("http://127.0.0.1:1", "nonsense"):
+            with pytest.raises(BackendUnavailable):
+                await Warming(url).ask(session, [body()], 1, lambda _: None)
