@@ -237,3 +237,14 @@ def test_the_nearest_comes_first_and_other_dimensions_are_not_compared() -> None
     assert len(index) == 3
     index.clear(b"")
     assert len(index) == 0
+
+
+def test_a_question_that_takes_anothers_place_is_still_found() -> None:
+    index = SemanticIndex(most=10, most_vectors=10, threshold=0.9)
+    questions = [Question(unit(*axis), (str(axis),), bytes(axis)) for axis in ((1, 0, 0), (0, 1, 0), (0, 0, 1))]
+    for question in questions:
+        index.add(b"c", question)
+    index.forget(b"c", questions[0])
+    assert index.near(b"c", questions[0].vector) == []
+    for question in questions[1:]:
+        assert [candidate.question for candidate in index.near(b"c", question.vector)] == [question]

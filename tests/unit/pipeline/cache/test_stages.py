@@ -294,6 +294,15 @@ async def test_who_has_waited_long_enough_asks_for_itself() -> None:
     assert (await cache.ask("q").look()).text == "leader"
 
 
+async def test_who_went_alone_does_not_speak_for_those_who_wait() -> None:
+    cache = AskedCache(msgspec.structs.replace(ON, share_wait_s=0.001))
+    leader = await cache.ask("q").look()
+    (await cache.ask("q").look()).end("backend_unavailable")
+    assert len(cache.cache.flights) == 1
+    leader.give(answer_of())
+    assert not len(cache.cache.flights)
+
+
 async def test_sharing_can_be_turned_off() -> None:
     cache = AskedCache(msgspec.structs.replace(ON, share_wait_s=0.0))
     for _ in range(2):
