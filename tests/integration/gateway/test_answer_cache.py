@@ -15,6 +15,7 @@ from seekway.core.sections.cache import CacheSettings
 from seekway.core.settings import Settings
 from seekway.core.types import GenerateRequest
 from seekway.observability.cache_figures import CacheCounts
+from seekway.pipeline.assembly import LastingParts
 from seekway.pipeline.cache.answer_cache import AnswerCache
 from seekway.pipeline.cache.stages import KeepAnswer, LookUpAnswer
 from seekway.pipeline.cache.store import MemoryStore
@@ -37,17 +38,18 @@ def counts(monkeypatch: pytest.MonkeyPatch) -> CacheCounts:
     """The gateways of these tests have a cache between names and backends."""
     counts = CacheCounts()
 
-    def build(settings: Settings, members: Sequence[Member]) -> Pipeline:
+    def build(settings: Settings, members: Sequence[Member], parts: LastingParts) -> Pipeline:
         store = MemoryStore(counts, max_entries=100, max_bytes=1 << 20)
         cache = AnswerCache(CacheSettings(enabled=True), store, counts)
         routes = BackendDirectory(members)
         names = ModelNames(routes, settings.aliases, settings.default_model)
         return Pipeline(
             request_stages=(ResolveAlias(names), LookUpAnswer(cache)),
-            shaping=Shaping((ApplyDefaults(),)),
+            shaping=Shaping((ApplyDefaults(),), parts.book),
             stream_stages=(KeepAnswer(cache), CountUsage()),
             routes=routes,
             names=names,
+            book=parts.book,
         )
 
     monkeypatch.setattr(served, "build_pipeline", build)

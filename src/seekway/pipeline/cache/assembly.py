@@ -19,18 +19,26 @@ from seekway.pipeline.cache.store import CacheStore, MemoryStore
 def build_cache(
     settings: CacheSettings,
     find: FindBackend,
+    counts: CacheCounts,
     log: FilteringBoundLogger,
     *,
+    previous: AnswerCache | None = None,
     redis: RedisClient | None = None,
     redis_failures: tuple[type[Exception], ...] = (),
 ) -> AnswerCache | None:
     """None where the cache is off. ``find`` gives the backend of the embedding model; ``redis`` is closed by whoever made it.
 
+    ``previous`` is the cache of the configuration before: with the same settings it goes on, with all it holds.
+    ``counts`` outlive them both.
+
     Raises ``ConfigError`` when the settings want Redis and there is none.
     """
     if not settings.enabled:
         return None
-    counts = CacheCounts()
+    if previous is not None and previous.settings == settings:
+        if previous.embedder is not None:
+            previous.embedder.find = find
+        return previous
     store: CacheStore
     if settings.store == "redis":
         if redis is None:

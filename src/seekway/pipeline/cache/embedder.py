@@ -20,7 +20,10 @@ FindBackend = Callable[[str], Awaitable[tuple[Backend, str]]]
 
 
 class QuestionEmbedder:
-    """None instead of a vector when the model is away, slow or answers nonsense: counted, and logged when it goes and when it is back."""
+    """None instead of a vector when the model is away, slow or answers nonsense: counted, and logged when it goes and when it is back.
+
+    ``find`` may be set anew when the backends are others than before.
+    """
 
     def __init__(
         self,
@@ -31,7 +34,7 @@ class QuestionEmbedder:
         *,
         timeout_s: float,
     ) -> None:
-        self._find = find
+        self.find = find
         self._model = model
         self._counts = counts
         self._log = log
@@ -43,7 +46,7 @@ class QuestionEmbedder:
         """A unit vector, float32."""
         try:
             async with asyncio.timeout(self._timeout_s):
-                backend, name = await self._find(self._model)
+                backend, name = await self.find(self._model)
                 request = EmbedRequest(
                     f"cache-{next(self._numbers)}", name, (text,), purpose="query", deadline_s=self._timeout_s
                 )
