@@ -18,7 +18,6 @@ from msgspec import Meta
 
 from seekway.core.errors import ConfigError
 from seekway.core.sections.backends import OWN_BACKEND, BackendSettings
-from seekway.core.sections.backends import BackendSettings
 from seekway.core.sections.cache import CacheSettings
 from seekway.core.sections.gateway import GatewaySettings
 from seekway.core.sections.log import LogSettings
