@@ -72,7 +72,7 @@ class AnswerCache:
 class Recording:
     """One answer on its way from the model into the cache: the stream's filter, and the lead of those who wait for it.
 
-    ``model`` is the one the key was made for: an answer that another one gave instead is not kept.
+    An answer that another model or version gave than the key was made for is not kept.
     """
 
     _collector: AnswerCollector | None = None
@@ -91,7 +91,7 @@ class Recording:
         self._cache = cache
         self._request = request
         self._exchange = exchange
-        self._model = exchange.record.model
+        self._model = exchange.resolved.model
         self._ttl_s = ttl_s
         self.key = key
         self.flight = flight
@@ -110,7 +110,8 @@ class Recording:
     def end(self) -> Sequence[Event]:
         collector, self._collector = self._collector, None
         answer = None
-        if collector is not None and self._exchange.record.model == self._model:
+        made_by = self._exchange.resolved.model
+        if collector is not None and (made_by.id, made_by.version) == (self._model.id, self._model.version):
             answer = collector.result(self._request.sampling.max_tokens)
         if answer is None:
             self._cache.counts.unfit += 1

@@ -11,6 +11,8 @@ from seekway.core.errors import DeadlineExceeded, InvalidParameter, NotCached
 from seekway.core.types import GenerateRequest, Sampling, Tool, ToolCallDelta
 from seekway.pipeline.cache.key import tenant_of
 from seekway.pipeline.caller import Caller
+from seekway.pipeline.directory import Route
+from tests.fakes.backend import model_info
 from tests.unit.pipeline.cache.asked import ON, Asked, AskedCache, answer_of, asked_and_given
 
 
@@ -107,10 +109,11 @@ async def test_an_answer_that_broke_off_is_not_kept(error: str) -> None:
     assert len(cache.cache.recordings) == 1
 
 
-async def test_an_answer_of_another_model_than_was_asked_is_not_kept() -> None:
+@pytest.mark.parametrize(("model", "version"), [("other", "1"), ("m", "2")])
+async def test_an_answer_of_another_model_or_version_than_was_asked_is_not_kept(model: str, version: str) -> None:
     cache = AskedCache()
     asked = await cache.ask("q").look()
-    asked.exchange.record.model = "fallback"
+    asked.exchange.take(Route(asked.exchange.resolved.member, model_info(model, version), model))
     asked.give(answer_of())
     assert (await cache.ask("q").look()).did == "miss"
 
