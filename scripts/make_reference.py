@@ -29,15 +29,17 @@ from seekway.gateway.model_call import CallServices
 from seekway.gateway.operations.table import model_routes
 from seekway.gateway.request_ledger import RequestLedger
 from seekway.observability.access_log import AccessLog
+from seekway.observability.cache_figures import CacheCounts, CacheFigures, CacheSize
 from seekway.observability.engine_figures import EngineFigures
 from seekway.observability.logging import make_logger
 from seekway.observability.metrics import Metrics
 from seekway.observability.record import RequestRecord
-from seekway.pipeline.assembly import LastingParts, build_pipeline
+from seekway.pipeline.assembly import build_pipeline
 from seekway.pipeline.directory import Member, Route
 from seekway.pipeline.dispatch.desk import Lane
 from seekway.pipeline.dispatch.figures import ResilienceFigures
 from seekway.pipeline.figures import StageCounters
+from seekway.pipeline.lasting_parts import LastingParts
 from seekway.pipeline.quota.figures import QuotaCollector, QuotaFigures
 from seekway.pipeline.routing.endpoint import Endpoint
 from seekway.pipeline.routing.latency import PeakEwma
@@ -131,6 +133,7 @@ def errors_page() -> str:
 def metrics_page() -> str:
     """Each metric as it is scraped after one request with everything in it."""
     metrics = Metrics(CollectorRegistry())
+    metrics.registry.register(CacheFigures(CacheCounts(), CacheSize))
     metrics.registry.register(EngineFigures(lambda: [("model-service", EXAMPLE_MODEL)]))
     member = Member("deepseek", UpstreamBackend(BackendSettings(name="deepseek", base_url="http://127.0.0.1:9")))
     endpoint = Endpoint(member, PeakEwma(), ResilienceSettings())
@@ -163,7 +166,7 @@ def api_page() -> str:
     log, drain = make_logger(settings.log), Drain()
     loop = asyncio.new_event_loop()
     loop.close()
-    pipeline = build_pipeline(settings, (), LastingParts(), loop)
+    pipeline = build_pipeline(settings, (), LastingParts(settings, log), loop)
     services = CallServices(settings.gateway, pipeline, Authenticator(None), drain, log)
     front = Front(services, model_routes(), RequestLedger(drain, metrics, AccessLog(settings.log)), log)
     app = create_app(front, metrics=metrics)

@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "chat": ("seekway.app.commands.chat:chat", "Chat with the running gateway, or ask it one question."),
     "models": ("seekway.app.commands.models:models", "List, pull, remove and quantize models."),
     "keys": ("seekway.app.commands.keys:keys", "Make, list, rotate and revoke the gateway's virtual keys."),
+    "cache": ("seekway.app.commands.cache:cache", "Fill the answer cache beforehand, and see what it does."),
     "config": ("seekway.app.commands.config:config", "Look at the settings and where they are wrong."),
     "doctor": ("seekway.app.commands.doctor:doctor", "What is installed, what would be used, what is wrong."),
 }

@@ -59,10 +59,12 @@ async def serve_gateway(
         async with asyncio.TaskGroup() as group:
             watch = ConfigWatch(lambda: host.files(config), lambda: host.reload(config))
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, watch.hurry)
-            tasks = (group.create_task(_stop_with_supervisor(server, channel)), group.create_task(watch.run()))
+            behind = (_stop_with_supervisor(server, channel), watch.run(), host.run())
+            tasks = [group.create_task(work) for work in behind]
             await server.serve(sockets=[listener])
             for task in tasks:
                 task.cancel()
+        await host.close()
 
 
 class _Server(uvicorn.Server):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,9 +15,8 @@ from structlog.typing import FilteringBoundLogger
 from seekway.app.config_lines import located
 from seekway.core.errors import ConfigError
 from seekway.core.sections.backends import OWN_BACKEND, BackendSettings
-from seekway.core.sections.gateway import GatewaySettings
 from seekway.core.settings import Settings, load_settings, read_secret
-from seekway.gateway.authentication import Authenticator, key_digests
+from seekway.gateway.authentication import Authenticator
 from seekway.gateway.drain import Drain
 from seekway.gateway.front import Front
 from seekway.gateway.model_call import CallServices
@@ -24,12 +24,17 @@ from seekway.gateway.operations.table import model_routes
 from seekway.gateway.request_ledger import RequestLedger
 from seekway.model_service.client import ModelServiceBackend
 from seekway.observability.access_log import AccessLog
+from seekway.observability.cache_figures import CacheFigures
 from seekway.observability.metrics import Metrics
-from seekway.pipeline.assembly import LastingParts, build_pipeline
+from seekway.pipeline.assembly import build_pipeline
 from seekway.pipeline.directory import Member
 from seekway.pipeline.dispatch.figures import ResilienceFigures
+from seekway.pipeline.lasting_parts import LastingParts
+from seekway.pipeline.quota.figures import QuotaCollector
+from seekway.security.key_file import load_key_table
+from seekway.security.keys import KeyTable
 
-_NEEDS_RESTART = ("model_service", "engine", "catalog", "log", "models")
+_NEEDS_RESTART = ("model_service", "engine", "catalog", "log", "models", "quota")
 _NEEDS_RESTART_IN_GATEWAY = ("host", "port", "workers")
 
 
@@ -46,7 +51,7 @@ class GatewayHost:
         self._settings = settings
         self._read = read
         self._log = log
-        self._parts = LastingParts()
+        self._parts = LastingParts(settings, log, processes=settings.gateway.workers)
         self._upstreams: Mapping[str, _Upstream] = {}
         self._own: Member | None = None
         if model_service is not None:
@@ -65,11 +70,26 @@ class GatewayHost:
             )
         )
 
+        self.metrics.registry.register(QuotaCollector(self._parts.quota.figures))
+        self.metrics.registry.register(CacheFigures(self._parts.cache_counts, self._parts.cache_size))
+
+    async def run(self) -> None:
+        """The work behind the requests, until cancelled."""
+        await self._parts.run()
+
+    async def close(self) -> None:
+        """After the last request: write what is unwritten."""
+        await self._parts.close()
+
     def files(self, config: Path | None) -> Iterable[Path]:
         """What the running configuration was read from, keys among them."""
         if config is not None:
             yield config
-        named = [self._settings.gateway.api_key_file, *(backend.api_key_file for backend in self._settings.backends)]
+        named = [
+            self._settings.keys.file,
+            self._settings.gateway.api_key_file,
+            *(backend.api_key_file for backend in self._settings.backends),
+        ]
         yield from (Path(name).expanduser() for name in named if name is not None)
 
     def reload(self, config: Path | None) -> None:
@@ -104,7 +124,7 @@ class GatewayHost:
             own = [replace(own[0], region=settings.routing.region)]
         members = [*own, *(upstream.member for upstream in upstreams.values())]
         pipeline = build_pipeline(settings, members, self._parts, asyncio.get_running_loop())
-        authenticator = Authenticator(read_keys(settings.gateway))
+        authenticator = Authenticator(_keys(settings))
         self._upstreams, self._own = upstreams, next(iter(own), None)
         return CallServices(settings.gateway, pipeline, authenticator, self.drain, self._log)
 
@@ -137,17 +157,10 @@ class _Upstream:
     member: Member
 
 
-def read_keys(settings: GatewaySettings) -> frozenset[bytes] | None:
-    """Digests of the keys clients may use; None when none is needed."""
-    if settings.api_key_file is None:
-        return None
-    try:
-        digests = key_digests(Path(settings.api_key_file).expanduser().read_text("utf-8"))
-    except OSError as error:
-        raise ConfigError(f"The key file {settings.api_key_file} cannot be read: {error.strerror}.") from error
-    if not digests:
-        raise ConfigError(f"The key file {settings.api_key_file} holds no key; write one a line.")
-    return digests
+def _keys(settings: Settings) -> KeyTable | None:
+    paths = (settings.keys.file, settings.gateway.api_key_file)
+    virtual, plain = (None if name is None else Path(name).expanduser() for name in paths)
+    return load_key_table(virtual, plain, time.time)
 
 
 def _differences(old: Settings, new: Settings) -> list[str]:

@@ -10,6 +10,7 @@
     │   ├── ContextLengthExceeded   400   context_length_exceeded
     │   ├── AuthenticationFailed    401   invalid_api_key
     │   ├── InsufficientBalance     402   insufficient_balance
+    │   ├── PermissionDenied        403   permission_denied
     │   ├── NotFound                404   not_found
     │   ├── ModelNotFound           404   model_not_found
     │   ├── MethodNotAllowed        405   method_not_allowed
@@ -17,7 +18,8 @@
     │   ├── BodyTooLarge            413   body_too_large
     │   ├── InvalidParameter        422   invalid_parameter
     │   ├── RateLimited             429   rate_limit_exceeded
-    │   └── Cancelled               499   cancelled
+    │   ├── Cancelled               499   cancelled
+    │   └── NotCached               504   not_cached
     ├── ServerError                       ours to mend
     │   ├── InternalError           500   internal_error
     │   ├── EngineCrashed           500   engine_crashed
@@ -92,6 +94,12 @@ class InsufficientBalance(RequestError):
     type = "insufficient_balance_error"
 
 
+class PermissionDenied(RequestError):
+    status = 403
+    code = "permission_denied"
+    type = "permission_error"
+
+
 class NotFound(RequestError):
     status = 404
     code = "not_found"
@@ -133,6 +141,13 @@ class Cancelled(RequestError):
 
     status = 499
     code = "cancelled"
+
+
+class NotCached(RequestError):
+    """The client wants an answer only if one is kept; the status is RFC 9111's (section 5.2.1.7)."""
+
+    status = 504
+    code = "not_cached"
 
 
 class ServerError(SeekwayError):

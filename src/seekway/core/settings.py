@@ -18,6 +18,7 @@ from msgspec import Meta
 
 from seekway.core.errors import ConfigError
 from seekway.core.sections.backends import OWN_BACKEND, BackendSettings
+from seekway.core.sections.cache import CacheSettings
 from seekway.core.sections.gateway import GatewaySettings
 from seekway.core.sections.keys import KeySettings
 from seekway.core.sections.limits import BudgetRule, LimitRule, QuotaSettings
@@ -55,6 +56,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     resilience: Annotated[
         ResilienceSettings, Meta(description="What is done about backends that fail, slow down or are full.")
     ] = ResilienceSettings()
+    cache: Annotated[CacheSettings, Meta(description="The answer cache.")] = CacheSettings()
     log: Annotated[LogSettings, Meta(description="Logs.")] = LogSettings()
     reasoning: Annotated[ReasoningSettings, Meta(description="Reasoning that clients forget to send back.")] = (
         ReasoningSettings()

@@ -30,6 +30,7 @@ STATUS: dict[type[SeekwayError], StatusCode] = {
     errors.InsufficientBalance: StatusCode.FAILED_PRECONDITION,
     errors.NotFound: StatusCode.NOT_FOUND,
     errors.ModelNotFound: StatusCode.NOT_FOUND,
+    errors.NotCached: StatusCode.NOT_FOUND,
     errors.MethodNotAllowed: StatusCode.UNIMPLEMENTED,
     errors.RequestTimeout: StatusCode.DEADLINE_EXCEEDED,
     errors.BodyTooLarge: StatusCode.RESOURCE_EXHAUSTED,

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from random import Random
 
 import msgspec
 
-from seekway.core.sections.reasoning import ReasoningSettings
 from seekway.core.sections.resilience import ResilienceSettings
 from seekway.core.settings import Settings
 from seekway.core.types import GenerateRequest
@@ -15,15 +14,15 @@ from seekway.pipeline.directory import BackendDirectory, Member
 from seekway.pipeline.dispatch.dispatcher import Dispatcher
 from seekway.pipeline.dispatch.sweep import Loop
 from seekway.pipeline.exchange import Exchange
+from seekway.pipeline.lasting_parts import LastingParts
 from seekway.pipeline.names import ModelNames
 from seekway.pipeline.pipeline import Pipeline
-from seekway.pipeline.reasoning_memory import LocalReasoningMemory
 from seekway.pipeline.routing.endpoint import Endpoint
 from seekway.pipeline.routing.latency import PeakEwma
 from seekway.pipeline.routing.router import Router
 from seekway.pipeline.routing.selection import Selection
 from seekway.pipeline.shaping import Shaping
-from seekway.pipeline.stage import FigureBook
+from seekway.pipeline.stages.allow_models import AllowModels
 from seekway.pipeline.stages.apply_defaults import ApplyDefaults
 from seekway.pipeline.stages.count_usage import CountUsage
 from seekway.pipeline.stages.prune_reasoning import PruneReasoning
@@ -32,20 +31,10 @@ from seekway.pipeline.stages.restore_reasoning import reasoning_stages
 from seekway.pipeline.stages.thinking_rules import ThinkingRules
 
 
-class LastingParts:
-    """What outlives a configuration: counters and everything that was learned of the backends and the callers."""
-
-    def __init__(self) -> None:
-        self.book = FigureBook()
-        self.reasoning = LocalReasoningMemory(ReasoningSettings())
-        self.routes: BackendDirectory | None = None
-        self.endpoints: Mapping[str, Endpoint] = {}
-
-
 def build_pipeline(settings: Settings, members: Sequence[Member], parts: LastingParts, loop: Loop) -> Pipeline:
     """``members`` come first to last where two serve the same model; ``loop`` is the event loop that it will run on.
 
-    Raises ``ConfigError`` for routes that cannot be followed; ``parts`` are then as they were.
+    Raises ``ConfigError`` for settings that cannot be followed; ``parts`` then go on as they were.
     """
     endpoints = {member.name: _endpoint(member, settings, parts) for member in members}
     routes = BackendDirectory(
@@ -54,17 +43,16 @@ def build_pipeline(settings: Settings, members: Sequence[Member], parts: Lasting
     names = ModelNames(routes, settings.aliases, settings.default_model)
     router = Router(routes, names, endpoints, settings.routing, settings.routes, Random())  # noqa: S311 - no secret hangs on it
     shaping = Shaping((ThinkingRules(), ApplyDefaults(), PruneReasoning()), parts.book)
-    policy_of = _policies(settings)
-    dispatcher = Dispatcher(loop, _selected, shaping, policy_of, Random())  # noqa: S311
+    dispatcher = Dispatcher(loop, _selected, shaping, _policies(settings), Random())  # noqa: S311
+    look_up_answer, keep_answer = parts.use_cache(settings, names)
+    parts.quota.use(settings)
     restore_reasoning, note_reasoning = reasoning_stages(settings.reasoning, parts.reasoning)
-    if parts.routes is not None:
-        routes.adopt(parts.routes)
-    parts.routes, parts.endpoints = routes, endpoints
+    parts.take_over(routes, endpoints)
     return Pipeline(
-        admission_stages=(ResolveAlias(names, router),),
-        request_stages=restore_reasoning,
+        admission_stages=(AllowModels(), ResolveAlias(names, router), *parts.quota.request_stages),
+        request_stages=(*look_up_answer, *restore_reasoning),
         shaping=shaping,
-        stream_stages=(*note_reasoning, CountUsage()),
+        stream_stages=(*keep_answer, *note_reasoning, *parts.quota.stream_stages, CountUsage()),
         dispatcher=dispatcher,
         routes=routes,
         names=names,

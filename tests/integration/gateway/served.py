@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import socket
-from collections.abc import AsyncGenerator, Collection, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -13,6 +13,7 @@ import msgspec
 import uvicorn
 from prometheus_client import CollectorRegistry
 
+from seekway.core.sections.cache import CacheSettings
 from seekway.core.sections.gateway import GatewaySettings
 from seekway.core.sections.log import LogSettings
 from seekway.core.settings import Settings
@@ -29,12 +30,17 @@ from seekway.gateway.request_ledger import RequestLedger
 from seekway.observability.access_log import AccessLog
 from seekway.observability.logging import make_logger
 from seekway.observability.metrics import Metrics
-from seekway.pipeline.assembly import LastingParts, build_pipeline
+from seekway.pipeline.assembly import build_pipeline
 from seekway.pipeline.directory import Member
+from seekway.pipeline.lasting_parts import LastingParts
+from seekway.security.keys import KeyTable
 from tests.fakes.backend import FakeBackend
 
 PROTOCOL: type[BoundedHttpProtocol] = FastHttpProtocol
 """What the gateways of a test serve with; the tests of the gateway run with either."""
+
+
+CACHE = CacheSettings()
 
 
 class _Server(uvicorn.Server):
@@ -110,6 +116,7 @@ class Served:
     backend: FakeBackend
     drain: Drain
     access_log: AccessLog
+    parts: LastingParts
     out: io.StringIO
 
     def log(self) -> str:
@@ -136,16 +143,17 @@ async def serving(
     gateway: GatewaySettings | None = None,
     *,
     others: Sequence[Member] = (),
-    key_digests: Collection[bytes] | None = None,
+    keys: str | None = None,
     http: type[BoundedHttpProtocol] | None = None,
 ) -> AsyncGenerator[Served]:
     backend, http = backend or FakeBackend(), http or PROTOCOL
-    settings = Settings(gateway=gateway or GatewaySettings(), aliases={"short": "fake"})
+    settings = Settings(gateway=gateway or GatewaySettings(), aliases={"short": "fake"}, cache=CACHE)
     metrics, drain, log = Metrics(CollectorRegistry()), Drain(), io.StringIO()
     log_settings = LogSettings(level="debug", format="json")
     logger, access_log = make_logger(log_settings, log), AccessLog(log_settings, log)
-    pipeline = build_pipeline(settings, [Member("own", backend), *others], LastingParts(), asyncio.get_running_loop())
-    services = CallServices(settings.gateway, pipeline, Authenticator(key_digests), drain, logger)
+    parts = LastingParts(settings, logger)
+    pipeline = build_pipeline(settings, [Member("own", backend), *others], parts, asyncio.get_running_loop())
+    services = CallServices(settings.gateway, pipeline, Authenticator(_table(keys)), drain, logger)
     front = Front(services, model_routes(), RequestLedger(drain, metrics, access_log), logger)
     app = create_app(front, metrics=metrics)
     server = _Server(uvicorn.Config(app, log_config=None, http=http, lifespan="on", timeout_graceful_shutdown=5))
@@ -154,6 +162,15 @@ async def serving(
             group.create_task(server.serve(sockets=[listener]))
             await server.listening.wait()
             try:
-                yield Served(listener.getsockname()[1], backend, drain, access_log, log)
+                yield Served(listener.getsockname()[1], backend, drain, access_log, parts, log)
             finally:
                 server.should_exit = True
+
+
+def _table(keys: str | None) -> KeyTable | None:
+    """From the lines of a plain key file."""
+    if keys is None:
+        return None
+    table = KeyTable()
+    table.add_plain(keys)
+    return table

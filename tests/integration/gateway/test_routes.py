@@ -11,7 +11,6 @@ import pytest
 
 from seekway.core.errors import BackendUnavailable
 from seekway.core.types import Finish, GenerateRequest, TextDelta, TokenLogprob, TopLogprob, Usage
-from seekway.gateway.authentication import key_digests
 from seekway.pipeline.directory import Member
 from tests.fakes.backend import FakeBackend, model_info
 from tests.integration.gateway.served import serving
@@ -169,6 +168,7 @@ async def test_stages_are_listed_and_a_text_runs_through_them() -> None:
         data = (await served.ask("GET", "/api/v1/data")).json()
         stages = msgspec.convert(data["stages"], list[dict[str, object]])
         names = [
+            "allow_models",
             "resolve_alias", "restore_reasoning", "thinking_rules", "apply_defaults", "prune_reasoning", "note_reasoning", "count_usage",
         ]  # fmt: skip
         # A stream stage that has nothing to do with a request is not counted for it.
@@ -185,7 +185,7 @@ async def test_stages_are_listed_and_a_text_runs_through_them() -> None:
 
 
 async def test_keys_are_needed_where_models_are() -> None:
-    async with serving(key_digests=key_digests("# ours\nsk-one\n\nsk-two\n")) as served:
+    async with serving(keys="# ours\nsk-one\n\nsk-two\n") as served:
         for headers in ((), ("authorization: Bearer sk-three",), ("authorization: Basic sk-one",)):
             for method, path in (("POST", "/v1/chat/completions"), ("GET", "/models"), ("GET", "/api/v1/data")):
                 answer = await served.ask(method, path, TURN if method == "POST" else b"", headers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import Sequence
 from random import Random
 from typing import Self
@@ -17,13 +18,16 @@ from seekway.core.errors import (
     SeekwayError,
     StreamInterrupted,
 )
+from seekway.core.sections.log import LogSettings
 from seekway.core.settings import Settings
 from seekway.core.types import ErrorEvent, Event, Finish, GenerateRequest, Message, TextDelta
+from seekway.observability.logging import make_logger
 from seekway.observability.record import RequestRecord
-from seekway.pipeline.assembly import LastingParts, build_pipeline
+from seekway.pipeline.assembly import build_pipeline
 from seekway.pipeline.directory import BackendDirectory, Member
 from seekway.pipeline.dispatch.dispatcher import Dispatcher
 from seekway.pipeline.exchange import Exchange
+from seekway.pipeline.lasting_parts import LastingParts
 from seekway.pipeline.names import ModelNames
 from seekway.pipeline.pipeline import Pipeline
 from seekway.pipeline.routing.endpoint import Endpoint
@@ -202,9 +206,10 @@ async def test_a_stage_before_the_model_is_known_says_so() -> None:
 
 async def test_a_trial_asks_no_backend_and_counts_nothing() -> None:
     backend = FakeBackend()
-    line = build_pipeline(Settings(), [Member("own", backend)], LastingParts(), asyncio.get_running_loop())
+    parts = LastingParts(Settings(), make_logger(LogSettings(), io.StringIO()))
+    line = build_pipeline(Settings(), [Member("own", backend)], parts, asyncio.get_running_loop())
     exchange = Exchange(RequestRecord("r"))
     traces = await line.trial(REQUEST, "a", exchange)
-    assert [trace.events_in for trace in traces] == [0, 0, 0, 0, 0, 3, 3]
+    assert [trace.events_in for trace in traces] == [0] * 6 + [3, 3]
     assert backend.requests == []
     assert all(figures.calls == 0 for figures in line.figures())

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from seekway.core.types import GenerateRequest, Message, ModelInfo
+from seekway.gateway.authentication import ADMIN_SCOPE
 from seekway.gateway.dialects.json_body import BodyDecoder
 from seekway.gateway.front import Front
 from seekway.gateway.model_call import CallServices
@@ -123,7 +124,7 @@ class AdminRoutes:
 
     def _open(self, request: Request) -> CallServices:
         services = self._front.services
-        services.authenticator.check(Headers(request.scope["headers"]))
+        services.authenticator.check(Headers(request.scope["headers"]), ADMIN_SCOPE)
         return services
 
 

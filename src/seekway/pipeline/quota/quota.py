@@ -20,6 +20,8 @@ from seekway.pipeline.quota.spending_file import SpendingFile
 from seekway.pipeline.stage import RequestStage, StreamStage
 from seekway.storage.redis_script import RedisScript
 
+_FLUSH_S = 1.0
+
 
 class Quota:
     """Lives as long as the process: what was taken and spent outlives a change of the settings.
@@ -34,58 +36,50 @@ class Quota:
         self._local = LocalQuota()
         self._local.weight = processes
         self._shared = _shared(settings, self._book, self._local, log)
-        # Keys may have limits and budgets of their own, made while the gateway runs.
-        keyed = settings.keys.file is not None
+        quota = settings.quota
+        self._directory = Path(quota.directory).expanduser()
+        self._zone = quota.time_zone
         self._purses: Purses | None = None
         self._budget: CheckBudget | None = None
-        if keyed or settings.budgets:
-            file = Path(settings.quota.directory).expanduser() / "spending.sqlite3"
-            self._purses = Purses(SpendingFile(file))
-            zone = settings.quota.time_zone
-            self._budget = CheckBudget(settings.budgets, _prices(settings), self._purses, zone=zone)
-        self._rates: LimitRates | None = None
-        if keyed or settings.limits:
-            reserve, headers = settings.quota.reserve_output_tokens, settings.quota.headers
-            store = self._shared or self._local
-            self._rates = LimitRates(self._book, store, reserve_output_tokens=reserve, headers=headers)
-        self._metered = keyed or bool(settings.budgets) or self._book.counts_tokens
+        store = self._shared or self._local
+        self._rates = LimitRates(
+            self._book, store, reserve_output_tokens=quota.reserve_output_tokens, headers=quota.headers
+        )
+        self._limited = self._metered = False
         self._warned = False
+        self.use(settings)
 
     @property
     def request_stages(self) -> tuple[RequestStage, ...]:
         """For after the model's name is resolved. The budget comes first: it takes nothing when a limit then refuses."""
-        return tuple(stage for stage in (self._budget, self._rates) if stage is not None)
+        limits = (self._rates,) if self._limited else ()
+        return limits if self._budget is None else (self._budget, *limits)
 
     @property
     def stream_stages(self) -> tuple[StreamStage, ...]:
         return (MeterOutput(),) if self._metered else ()
 
-    @property
-    def rates(self) -> LimitRates | None:
-        """For what is no generation; None where nothing is limited."""
-        return self._rates
-
-    @property
-    def budget(self) -> CheckBudget | None:
-        """For what is no generation; None where no money is counted."""
-        return self._budget
-
     def use(self, settings: Settings) -> None:
-        """Go by the limits, budgets and prices of ``settings`` from now on.
+        """Go by the limits, budgets and prices of ``settings`` from now on; ``[quota]`` itself is read once.
 
-        Where state lies, and whether anything is limited or counted at all, is decided once: for that the gateway is started again.
-        Raises ``ConfigError`` when prices are wrong; the old settings then stand.
+        Raises ``ConfigError`` when prices are wrong or the spending file cannot be used; the old settings then stand.
         """
         prices = _prices(settings)
-        self._book.use(settings.limits)
+        # Keys may have limits and budgets of their own, made while the gateway runs.
+        keyed = settings.keys.file is not None
         if self._budget is not None:
             self._budget.use(settings.budgets, prices)
+        elif keyed or settings.budgets:
+            self._purses = Purses(SpendingFile(self._directory / "spending.sqlite3"))
+            self._budget = CheckBudget(settings.budgets, prices, self._purses, zone=self._zone)
+        self._book.use(settings.limits)
+        self._limited = keyed or bool(settings.limits)
+        self._metered = keyed or bool(settings.budgets) or self._book.counts_tokens
 
     async def run(self) -> None:
         """The work behind: spending to disk, limits to and from Redis. Until cancelled."""
         async with asyncio.TaskGroup() as group:
-            if self._purses is not None:
-                group.create_task(self._write(self._purses))
+            group.create_task(self._write())
             if self._shared is not None:
                 group.create_task(self._shared.run())
 
@@ -109,9 +103,12 @@ class Quota:
             unwritten=0 if self._purses is None else self._purses.failures,
         )
 
-    async def _write(self, purses: Purses) -> None:
+    async def _write(self) -> None:
         while True:
-            await asyncio.sleep(purses.flush_s)
+            await asyncio.sleep(_FLUSH_S)
+            purses = self._purses
+            if purses is None:
+                continue
             await purses.flush()
             if bool(purses.last_failure) is not self._warned:
                 self._warned = not self._warned

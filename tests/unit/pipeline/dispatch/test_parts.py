@@ -130,6 +130,8 @@ def test_every_error_has_a_verdict_and_only_the_clients_own_is_fine() -> None:
     fine = {code for code, error in ERRORS.items() if verdict_of(error("x")) == "fine"}
     assert fine == {
         "invalid_json",
+        "not_cached",
+        "permission_denied",
         "invalid_request_error",
         "unsupported_parameter",
         "context_length_exceeded",

@@ -56,8 +56,16 @@ def admitted(one: Quota, count: int) -> int:
 
 def test_where_nothing_is_set_nothing_is_done(tmp_path: Path) -> None:
     one = quota(settings(tmp_path))
-    assert (one.request_stages, one.stream_stages, one.rates, one.budget) == ((), (), None, None)
+    assert (one.request_stages, one.stream_stages) == ((), ())
     assert not (tmp_path / "quota").exists()
+
+
+def test_the_first_limit_and_budget_of_a_new_configuration_hold(tmp_path: Path) -> None:
+    one = quota(settings(tmp_path))
+    one.use(settings(tmp_path, limits=(RULE,), budgets=(BudgetRule(name="b", amount=1),)))
+    assert [stage.name for stage in one.request_stages] == ["check_budget", "limit_rates"]
+    one.use(settings(tmp_path))
+    assert [stage.name for stage in one.request_stages] == ["check_budget"]
 
 
 async def test_money_is_asked_for_before_anything_is_taken(tmp_path: Path) -> None:

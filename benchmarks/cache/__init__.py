@@ -1,0 +1,1 @@
+"""What the answer cache costs, and what the semantic one gets wrong."""
