@@ -22,7 +22,6 @@ from seekway.gateway.front import Front
 from seekway.gateway.model_call import CallServices
 from seekway.gateway.operations.table import model_routes
 from seekway.gateway.request_ledger import RequestLedger
-from seekway.model_service.client import ModelServiceBackend
 from seekway.observability.access_log import AccessLog
 from seekway.observability.metrics import Metrics
 from seekway.pipeline.assembly import LastingParts, build_pipeline
@@ -30,7 +29,7 @@ from seekway.pipeline.directory import Member
 from seekway.pipeline.dispatch.figures import ResilienceFigures
 
 _NEEDS_RESTART = ("model_service", "engine", "catalog", "log", "models")
-_NEEDS_RESTART_IN_GATEWAY = ("host", "port", "workers")
+_NEEDS_RESTART_IN_GATEWAY = ("host", "port", "grpc_port", "workers")
 
 
 class GatewayHost:
@@ -50,6 +49,9 @@ class GatewayHost:
         self._upstreams: Mapping[str, _Upstream] = {}
         self._own: Member | None = None
         if model_service is not None:
+            # gRPC is imported only where there is somebody to call with it.
+            from seekway.model_service.client import ModelServiceBackend
+
             limit = settings.model_service.max_message_bytes
             backend = ModelServiceBackend(model_service, max_message_bytes=limit)
             self._own = Member(OWN_BACKEND, backend, region=settings.routing.region)
