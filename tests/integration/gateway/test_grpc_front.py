@@ -57,12 +57,8 @@ from seekway.observability.access_log import AccessLog
 from seekway.observability.logging import make_logger
 from seekway.observability.metrics import Metrics
 from seekway.pipeline.assembly import LastingParts, build_pipeline
-from seekway.pipeline.directory import BackendDirectory, Member
+from seekway.pipeline.directory import Member
 from seekway.pipeline.exchange import Exchange
-from seekway.pipeline.names import ModelNames
-from seekway.pipeline.pipeline import Pipeline
-from seekway.pipeline.shaping import Shaping
-from seekway.pipeline.stage import FigureBook
 from seekway.pipeline.stages.resolve_alias import ResolveAlias
 from tests.fakes.backend import HANG, FakeBackend, Step, model_info, reply
 
@@ -122,14 +118,14 @@ async def serving(
     *,
     keys: Collection[bytes] | None = None,
     key: str | None = None,
-    pipeline: Pipeline | None = None,
 ) -> AsyncGenerator[Served]:
     settings = Settings(gateway=gateway or GatewaySettings(), aliases={"short": "fake"})
     metrics, drain, out = Metrics(CollectorRegistry()), Drain(), io.StringIO()
     log_settings = LogSettings(level="info", format="json")
     logger, access_log = make_logger(log_settings, out), AccessLog(log_settings, out)
-    made = pipeline or build_pipeline(settings, [Member("own", backend or FakeBackend())], LastingParts())
-    services = CallServices(settings.gateway, made, Authenticator(keys), drain, logger)
+    members, loop = [Member("own", backend or FakeBackend())], asyncio.get_running_loop()
+    pipeline = build_pipeline(settings, members, LastingParts(), loop)
+    services = CallServices(settings.gateway, pipeline, Authenticator(keys), drain, logger)
     front = Front(services, model_routes(), RequestLedger(drain, metrics, access_log), logger)
     served = GrpcFront(front, Place("127.0.0.1", 0), drain_s=10)
     try:
@@ -242,22 +238,14 @@ async def test_a_deadline_ends_the_work(whose: str) -> None:
         assert (line.status, line.error_type) == (504, "deadline_exceeded")
 
 
-class Refuses:
-    """A limit that is used up."""
-
-    name = "refuses"
-
-    def __call__(self, request: GenerateRequest, exchange: Exchange) -> GenerateRequest:
+async def test_a_stages_refusal_arrives_with_what_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: ResolveAlias, request: GenerateRequest, exchange: Exchange) -> GenerateRequest:
         exchange.response_headers.append((b"x-ratelimit-remaining-requests", b"0"))
         raise RateLimited("Too many requests; wait.", retry_after_s=3)
 
-
-async def test_a_stages_refusal_arrives_with_what_it_says() -> None:
-    backend, book = FakeBackend(), FigureBook()
-    routes = BackendDirectory([Member("own", backend)])
-    names = ModelNames(routes, {}, None)
-    limited = Pipeline((ResolveAlias(names), Refuses()), Shaping((), book), (), routes, names, book)
-    async with serving(pipeline=limited) as served:
+    monkeypatch.setattr(ResolveAlias, "__call__", refuse)
+    backend = FakeBackend()
+    async with serving(backend) as served:
         with pytest.raises(RateLimited) as raised:
             await answer(served.client)
         assert raised.value.retry_after_s == 3
@@ -325,7 +313,8 @@ async def test_a_new_configuration_holds_from_the_next_call_on() -> None:
         stream = served.client.generate(REQUEST)
         await anext(stream)
         old = served.front.services
-        pipeline = build_pipeline(Settings(), old.pipeline.routes.members, LastingParts())
+        members, loop = old.pipeline.routes.members, asyncio.get_running_loop()
+        pipeline = build_pipeline(Settings(), members, LastingParts(), loop)
         services = CallServices(old.settings, pipeline, Authenticator(key_digests("k")), old.drain, old.log)
         served.front.swap(services)
         with pytest.raises(AuthenticationFailed):
