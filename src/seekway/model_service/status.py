@@ -46,6 +46,7 @@ STATUS: dict[type[SeekwayError], StatusCode] = {
     errors.ConfigError: StatusCode.FAILED_PRECONDITION,
     errors.ModelFileError: StatusCode.FAILED_PRECONDITION,
     errors.DownloadError: StatusCode.FAILED_PRECONDITION,
+    errors.StorageFailed: StatusCode.FAILED_PRECONDITION,
     errors.StartupError: StatusCode.FAILED_PRECONDITION,
 }
 """The status each error is sent with. ``ABORTED`` asks the caller to begin again, ``UNAVAILABLE`` and ``RESOURCE_EXHAUSTED`` to come back."""
