@@ -187,8 +187,9 @@ class FrontVisit:
 
     def _exchange(self) -> Exchange:
         """For one question: what was counted of the one before is kept apart."""
-        self._record.usage = None
-        return Exchange(self._record, self._caller, self._headers, deadline=self._deadline)
+        record = self._record
+        record.usage, record.prompt_estimate, record.streamed_tokens = None, 0, 0.0
+        return Exchange(record, self._caller, self._headers, deadline=self._deadline)
 
     def _close(self, exchange: Exchange, failure: SeekwayError | None) -> None:
         record = self._record
