@@ -9,6 +9,7 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import uvicorn
 from structlog.typing import FilteringBoundLogger
@@ -22,6 +23,9 @@ from seekway.gateway.application import create_app
 from seekway.gateway.drain import Drain
 from seekway.gateway.fast_path import FastHttpProtocol
 from seekway.observability.worker_metrics import WorkerMetrics
+
+if TYPE_CHECKING:
+    from seekway.gateway.grpc_front import GrpcFront
 
 
 @dataclass(frozen=True)
@@ -40,22 +44,29 @@ async def serve_gateway(
     log: FilteringBoundLogger,
     worker: Worker | None = None,
     config: Path | None = None,
+    *,
+    grpc_reserved: bool = False,
 ) -> None:
     """Serve until SIGTERM, SIGINT or the supervisor's end, then drain.
 
     ``model_service`` is ``host:port`` of the model service, None for none; ``worker`` says which of several processes on one port this is.
+    ``grpc_reserved``: the supervisor holds ``gateway.grpc_port`` for this process and those beside it.
     ``read`` are the settings without the command line's changes, ``config`` their file, which is read again when it changes and at SIGHUP.
     Raises ``StartupError`` when the port is taken and ``ConfigError`` when a key is missing.
     """
     host = GatewayHost(settings, read, model_service, log)
     workers = None if worker is None else WorkerMetrics(host.metrics.registry, worker.number, worker.folder)
-    app = create_app(host.front, metrics=host.metrics, workers=workers)
+    grpc = _grpc_front(host, settings, shared=grpc_reserved)
+    app = create_app(host.front, metrics=host.metrics, workers=workers, beside=grpc and grpc.serving())
     async with contextlib.AsyncExitStack() as stack:
+        if grpc is not None:
+            stack.push_async_callback(grpc.close)
+            log.info("gRPC clients are served", address=grpc.bind())
         listener = stack.enter_context(listen(settings.gateway, shared=worker is not None))
         if workers is not None:
             await stack.enter_async_context(workers.serving())
         channel.send(Listening(address_of(listener)))
-        server = _Server(app, host.drain, channel, settings.gateway.drain_timeout_s)
+        server = _Server(app, host.drain, channel, settings.gateway.drain_timeout_s, grpc)
         async with asyncio.TaskGroup() as group:
             watch = ConfigWatch(lambda: host.files(config), lambda: host.reload(config))
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, watch.hurry)
@@ -67,10 +78,23 @@ async def serve_gateway(
         await host.close()
 
 
-class _Server(uvicorn.Server):
-    """uvicorn, telling the supervisor when it serves and the routes when it stops."""
+def _grpc_front(host: GatewayHost, settings: Settings, *, shared: bool) -> GrpcFront | None:
+    gateway = settings.gateway
+    if gateway.grpc_port is None:
+        return None
+    from seekway.gateway.grpc_front import GrpcFront
+    from seekway.model_service.server import Place
 
-    def __init__(self, app: object, drain: Drain, channel: StatusChannel, drain_timeout_s: float) -> None:
+    place = Place(gateway.host, gateway.grpc_port, "gateway.grpc_port", shared=shared)
+    return GrpcFront(host.front, place, drain_s=gateway.drain_timeout_s)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, telling the supervisor when it serves, and the routes and the gRPC side when it stops."""
+
+    def __init__(
+        self, app: object, drain: Drain, channel: StatusChannel, drain_timeout_s: float, grpc: GrpcFront | None
+    ) -> None:
         config = uvicorn.Config(
             app,  # pyright: ignore[reportArgumentType] - uvicorn's own type leaves out ASGI 3 application objects
             http=FastHttpProtocol,
@@ -85,11 +109,18 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._drain = drain
         self._channel = channel
+        self._grpc = grpc
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
             self._channel.send(Ready())
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # Both sides drain at once; the lifespan's end, after which nothing is answered, waits for the slower.
+        if self._grpc is not None:
+            self._grpc.drain()
+        await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._drain.begin()

@@ -22,7 +22,6 @@ from seekway.gateway.front import Front
 from seekway.gateway.model_call import CallServices
 from seekway.gateway.operations.table import model_routes
 from seekway.gateway.request_ledger import RequestLedger
-from seekway.model_service.client import ModelServiceBackend
 from seekway.observability.access_log import AccessLog
 from seekway.observability.cache_figures import CacheFigures
 from seekway.observability.metrics import Metrics
@@ -35,7 +34,7 @@ from seekway.security.key_file import load_key_table
 from seekway.security.keys import KeyTable
 
 _NEEDS_RESTART = ("model_service", "engine", "catalog", "log", "models", "quota")
-_NEEDS_RESTART_IN_GATEWAY = ("host", "port", "workers")
+_NEEDS_RESTART_IN_GATEWAY = ("host", "port", "grpc_port", "workers")
 
 
 class GatewayHost:
@@ -55,6 +54,9 @@ class GatewayHost:
         self._upstreams: Mapping[str, _Upstream] = {}
         self._own: Member | None = None
         if model_service is not None:
+            # gRPC is imported only where there is somebody to call with it.
+            from seekway.model_service.client import ModelServiceBackend
+
             limit = settings.model_service.max_message_bytes
             backend = ModelServiceBackend(model_service, max_message_bytes=limit)
             self._own = Member(OWN_BACKEND, backend, region=settings.routing.region)

@@ -15,8 +15,9 @@ from seekway.core.settings import Settings, worker_environment
 from seekway.engine.spec import LoadProgress, LocalModelSpec
 from seekway.engine.worker.process import RestartPolicy, WorkerBackend
 from seekway.model_service.analyze import Analyzer
+from seekway.model_service.desk import OpenDesk
 from seekway.model_service.registry import ModelRouter, Route
-from seekway.model_service.server import ModelServer
+from seekway.model_service.server import ModelServer, Place
 
 WORKER_COMMAND = (sys.executable, "-m", "seekway.app.worker")
 
@@ -47,10 +48,9 @@ async def serve_model_service(
         analyzer = Analyzer(router, default_model=default or "", concurrency=settings.engine.max_running)
         service = settings.model_service
         server = ModelServer(
-            router,
-            analyzer,
-            host=service.host,
-            port=service.port,
+            OpenDesk(router, analyzer),
+            router.models,
+            Place(service.host, service.port),
             max_message_bytes=service.max_message_bytes,
             log=log,
         )

@@ -39,11 +39,19 @@ def run_served(log_settings: LogSettings, status_fd: int | None, serve: Serve) -
         raise SystemExit(1) from None
 
 
-def with_ports(settings: Settings, *, port: int | None = None, grpc_port: int | None = None) -> Settings:
-    """The settings with the command line's ports, where it named any."""
+def with_ports(
+    settings: Settings,
+    *,
+    port: int | None = None,
+    grpc_port: int | None = None,
+    gateway_grpc_port: int | None = None,
+) -> Settings:
+    """The settings with the command line's ports, where it named any; ``grpc_port`` is the model service's."""
     gateway, service = settings.gateway, settings.model_service
     if port is not None:
         gateway = msgspec.structs.replace(gateway, port=port)
+    if gateway_grpc_port is not None:
+        gateway = msgspec.structs.replace(gateway, grpc_port=gateway_grpc_port)
     if grpc_port is not None:
         service = msgspec.structs.replace(service, port=grpc_port)
     return msgspec.structs.replace(settings, gateway=gateway, model_service=service)

@@ -61,6 +61,7 @@ def print_welcome(
     *,
     gateway: str,
     model_service: str,
+    gateway_grpc: str,
     model: str,
     models: Sequence[str],
     seconds: float,
@@ -75,6 +76,8 @@ def print_welcome(
     rows = [("models", ", ".join(models) or "none"), ("API", f"http://{gateway}/docs")]
     if model_service:
         rows.insert(1, ("gRPC", model_service))
+    if gateway_grpc:
+        rows.insert(1, ("gRPC", f"{gateway_grpc} through the gateway"))
     if answers:
         rows.insert(1, ("aliases", f"deepseek-chat and DeepSeek's other names answer with {answers}"))
     for name, value in rows:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from structlog.typing import FilteringBoundLogger
 
-from seekway.app.listening import reserve
+from seekway.app.listening import address_of, reserve, reserve_grpc
 from seekway.app.status import Progress
 from seekway.app.supervisor import Child
 from seekway.core.settings import Settings
@@ -45,6 +45,7 @@ class Up:
         self._resources = contextlib.ExitStack()
         self._on_progress = on_progress
         self.gateway_address = ""
+        self.grpc_address = ""
         self.model_service_address = model_service or ""
 
     async def run(self, on_ready: Callable[[Up], None], on_drain: Callable[[], None]) -> None:
@@ -104,6 +105,10 @@ class Up:
     def _start_gateways(self, group: asyncio.TaskGroup, arguments: Sequence[str]) -> list[Child]:
         """One, or several that share a port and a folder in which they find each other."""
         settings = self._settings.gateway
+        if (grpc := reserve_grpc(settings)) is not None:
+            self._resources.enter_context(grpc)
+            self.grpc_address = address_of(grpc)
+            arguments = [*arguments, "--grpc-reserved", str(grpc.getsockname()[1])]
         if settings.workers == 1:
             self._gateways = [self._add(group, "gateway", arguments, settings.port)]
             return self._gateways

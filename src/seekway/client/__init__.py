@@ -1,4 +1,4 @@
-"""The Python client of the direct mode: your program talks gRPC to the model service, without a gateway between.
+"""The Python client over gRPC: to the model service without a gateway between (direct mode), or to a gateway's gRPC port.
 
 ::
 

@@ -20,14 +20,16 @@ DEFAULT_TARGET = "127.0.0.1:50051"
 
 
 class AsyncClient:
-    """Talks to the model service at ``target``; use it as an async context manager, from one event loop.
+    """Talks to the model service, or to a gateway's gRPC port, at ``target``; use it as an async context manager, from one event loop.
 
     ``model`` is a name or ``name@version``; left out, it is the first model served that can do what is asked.
+    ``api_key`` is for a gateway that asks for one; it goes over the wire as it is, so keep to this machine or a tunnel.
     Every method raises :class:`seekway.client.SeekwayError`; its ``code`` says which error it is.
     """
 
-    def __init__(self, target: str = DEFAULT_TARGET, *, model: str | None = None) -> None:
+    def __init__(self, target: str = DEFAULT_TARGET, *, model: str | None = None, api_key: str | None = None) -> None:
         self._target = target
+        self._api_key = api_key
         self._model = model
         self._backend: ModelServiceBackend | None = None
         self._found: dict[Capability, str] = {}
@@ -124,7 +126,7 @@ class AsyncClient:
         """Made at the first call, because a channel belongs to the loop it is made on."""
         if self._backend is None:
             asyncio.get_running_loop()
-            self._backend = ModelServiceBackend(self._target)
+            self._backend = ModelServiceBackend(self._target, api_key=self._api_key)
         return self._backend
 
     async def _pick(self, model: str | None, capability: Capability) -> str:

@@ -21,8 +21,8 @@ T = TypeVar("T")
 class Client:
     """As :class:`seekway.client.AsyncClient`, without asyncio; use it as a context manager, from any thread."""
 
-    def __init__(self, target: str = DEFAULT_TARGET, *, model: str | None = None) -> None:
-        self._client = AsyncClient(target, model=model)
+    def __init__(self, target: str = DEFAULT_TARGET, *, model: str | None = None, api_key: str | None = None) -> None:
+        self._client = AsyncClient(target, model=model, api_key=api_key)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()

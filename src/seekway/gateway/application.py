@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from importlib.metadata import version
 from typing import TypedDict
 
@@ -33,15 +33,22 @@ class GatewayState(TypedDict):
     front: Front
 
 
-def create_app(front: Front, *, metrics: Metrics, workers: WorkerMetrics | None = None) -> FastAPI:
+def create_app(
+    front: Front,
+    *,
+    metrics: Metrics,
+    workers: WorkerMetrics | None = None,
+    beside: AbstractAsyncContextManager[None] | None = None,
+) -> FastAPI:
     """``metrics`` must be this application's own: the engines' figures are registered with it.
 
     ``workers`` is set where several processes share the port. The lifespan is ``front``'s: the backends are watched, and closed at the end.
+    ``beside`` is served within it: another way in to the same front.
     """
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[GatewayState]:
-        async with front.serving():
+        async with front.serving(), beside or nullcontext():
             yield GatewayState(front=front)
 
     app = DescribedApp(title="Seekway", version=version("seekway"), lifespan=lifespan, redoc_url=None)

@@ -8,7 +8,7 @@ from seekway.core.errors import Overloaded
 
 
 class Drain:
-    """Counts the HTTP requests being answered; :meth:`begin` refuses new model requests from then on."""
+    """Counts the requests being answered; :meth:`begin` refuses new model requests from then on."""
 
     def __init__(self) -> None:
         self.draining = False

@@ -12,7 +12,7 @@ from seekway.core.errors import Overloaded
 from seekway.gateway.model_call import CallServices
 from seekway.gateway.operations.table import ModelRoute, fast_routes
 from seekway.gateway.request_ledger import RequestLedger
-from seekway.gateway.sweep import Sweep
+from seekway.gateway.sweep import Sweep, Swept
 
 _CONNECTIONS_S = 1.0
 
@@ -31,7 +31,7 @@ class Front:
         self.routes = routes
         self.ledger = ledger
         self.log = log
-        self.connections = Sweep(_CONNECTIONS_S)
+        self.connections: Sweep[Swept] = Sweep(_CONNECTIONS_S)
         self.fast = fast_routes(routes)
         self._group: asyncio.TaskGroup | None = None
         self._watch: asyncio.Task[None] | None = None

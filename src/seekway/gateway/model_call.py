@@ -27,7 +27,7 @@ from seekway.gateway.authentication import Authenticator
 from seekway.gateway.client_writer import ClientWriter
 from seekway.gateway.drain import Drain
 from seekway.gateway.encoder import Encoder, ErrorForm
-from seekway.gateway.sweep import Sweep
+from seekway.gateway.sweep import Sweep, Swept
 from seekway.observability.record import RequestRecord
 from seekway.pipeline.caller import ANONYMOUS
 from seekway.pipeline.exchange import Exchange, Headers
@@ -55,6 +55,12 @@ class Operation(Protocol):
         ...
 
 
+class RunningCall(Swept, Protocol):
+    def break_off(self, error: SeekwayError, /) -> None:
+        """Stop the work and answer with ``error``."""
+        ...
+
+
 class CallServices:
     """What every call of one configuration shares."""
 
@@ -73,7 +79,7 @@ class CallServices:
         self.authenticator = authenticator
         self.drain = drain
         self.log = log
-        self.sweep = Sweep(_SWEEP_S)
+        self.sweep: Sweep[RunningCall] = Sweep(_SWEEP_S)
         self._calls = 0
         self._idle: asyncio.Future[None] | None = None
 
@@ -94,8 +100,13 @@ class CallServices:
 
     def end_calls(self, error: SeekwayError) -> None:
         for call in self.sweep.members():
-            if isinstance(call, ModelCall):
-                call.break_off(error)
+            call.break_off(error)
+
+    def admit(self, exchange: Exchange) -> None:
+        """Find out who asks. Raises ``Overloaded`` while draining and ``AuthenticationFailed`` for a key that is not good."""
+        self.drain.check()
+        caller = exchange.caller = self.authenticator.check(exchange.headers)
+        exchange.record.tenant, exchange.record.key_id = caller.tenant, caller.key_id
 
 
 class ModelCall:
@@ -161,10 +172,7 @@ class ModelCall:
     def admit(self) -> bool:
         """Refuse before the body is read; False when it was refused."""
         try:
-            self._services.drain.check()
-            exchange = self._exchange
-            caller = exchange.caller = self._services.authenticator.check(exchange.headers)
-            exchange.record.tenant, exchange.record.key_id = caller.tenant, caller.key_id
+            self._services.admit(self._exchange)
         except SeekwayError as error:
             self.fail(error)
             return False

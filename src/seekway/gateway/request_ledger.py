@@ -1,4 +1,4 @@
-"""Where each HTTP request is begun and ended: its id and record, the count of those in flight, its metrics and its line in the access log."""
+"""Where each request, over HTTP or gRPC, is begun and ended: its id and record, the count of those in flight, its metrics and its line in the access log."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 
 class Swept(Protocol):
@@ -12,7 +12,10 @@ class Swept(Protocol):
         ...
 
 
-class Sweep:
+Member = TypeVar("Member", bound=Swept)
+
+
+class Sweep(Generic[Member]):
     """Calls every member each ``interval_s`` while there is one: a timer a process in place of several a request.
 
     What a member waits for is seen at most ``interval_s`` late.
@@ -20,18 +23,18 @@ class Sweep:
 
     def __init__(self, interval_s: float) -> None:
         self._interval_s = interval_s
-        self._members: set[Swept] = set()
+        self._members: set[Member] = set()
         self._timer: asyncio.TimerHandle | None = None
 
-    def add(self, member: Swept) -> None:
+    def add(self, member: Member) -> None:
         self._members.add(member)
         if self._timer is None:
             self._arm()
 
-    def discard(self, member: Swept) -> None:
+    def discard(self, member: Member) -> None:
         self._members.discard(member)
 
-    def members(self) -> tuple[Swept, ...]:
+    def members(self) -> tuple[Member, ...]:
         return tuple(self._members)
 
     def _arm(self) -> None:

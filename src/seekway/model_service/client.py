@@ -39,14 +39,15 @@ _LIST_MODELS_S = 5.0
 
 
 class ModelServiceBackend:
-    """A model service at ``target`` (``host:port``).
+    """A model service, or a gateway's gRPC port, at ``target`` (``host:port``); ``api_key`` goes with each call.
 
     The channel connects by itself when first used and again after a loss, trying at most every second;
     meanwhile calls fail at once with ``BackendUnavailable``.
     """
 
-    def __init__(self, target: str, *, max_message_bytes: int = 32 * 1024 * 1024) -> None:
+    def __init__(self, target: str, *, max_message_bytes: int = 32 * 1024 * 1024, api_key: str | None = None) -> None:
         self.target = target
+        self._metadata = () if api_key is None else (("authorization", f"Bearer {api_key}"),)
         self._channel = grpc.aio.insecure_channel(
             target,
             options=(
@@ -68,7 +69,9 @@ class ModelServiceBackend:
     async def generate(self, request: GenerateRequest) -> AsyncGenerator[Event, None]:
         """Raises ``StreamInterrupted`` when the connection breaks after the first event or the stream ends without a finish."""
         self._check_open()
-        call = self._stub.Generate(requests.generate_to_proto(request), timeout=request.deadline_s)
+        call = self._stub.Generate(
+            requests.generate_to_proto(request), timeout=request.deadline_s, metadata=self._metadata
+        )
         begun = finished = False
         try:
             async for message in call:
@@ -85,27 +88,29 @@ class ModelServiceBackend:
 
     async def embed(self, request: EmbedRequest) -> EmbedResult:
         self._check_open()
-        call = self._stub.Embed(requests.embed_to_proto(request), timeout=request.deadline_s)
+        call = self._stub.Embed(requests.embed_to_proto(request), timeout=request.deadline_s, metadata=self._metadata)
         return results.embed_result_from_proto(await _answer(call))
 
     async def rerank(self, request: RerankRequest) -> RerankResult:
         self._check_open()
-        call = self._stub.Rerank(requests.rerank_to_proto(request), timeout=request.deadline_s)
+        call = self._stub.Rerank(requests.rerank_to_proto(request), timeout=request.deadline_s, metadata=self._metadata)
         return results.rerank_result_from_proto(await _answer(call))
 
     async def count_tokens(self, request: GenerateRequest) -> TokenCount:
         self._check_open()
-        call = self._stub.CountTokens(requests.generate_to_proto(request), timeout=request.deadline_s)
+        call = self._stub.CountTokens(
+            requests.generate_to_proto(request), timeout=request.deadline_s, metadata=self._metadata
+        )
         return results.token_count_from_proto(await _answer(call))
 
     async def models(self) -> tuple[ModelInfo, ...]:
         self._check_open()
-        call = self._stub.ListModels(pb.ListModelsRequest(), timeout=_LIST_MODELS_S)
+        call = self._stub.ListModels(pb.ListModelsRequest(), timeout=_LIST_MODELS_S, metadata=self._metadata)
         return results.models_from_proto(await _answer(call))
 
     async def analyze(self, text: AnalyzeText) -> Analysis:
         self._check_open()
-        call = self._stub.Analyze(results.analyze_to_proto(text), timeout=text.deadline_s)
+        call = self._stub.Analyze(results.analyze_to_proto(text), timeout=text.deadline_s, metadata=self._metadata)
         return results.analysis_from_proto(await _answer(call))
 
     async def analyze_stream(
@@ -113,7 +118,7 @@ class ModelServiceBackend:
     ) -> AsyncGenerator[Analysis | AnalysisFailed, None]:
         """Results as they are finished, in any order; texts are taken from ``texts`` as the service has room for them."""
         self._check_open()
-        call = self._stub.AnalyzeStream(_messages(texts), timeout=deadline_s)
+        call = self._stub.AnalyzeStream(_messages(texts), timeout=deadline_s, metadata=self._metadata)
         begun = False
         try:
             async for message in call:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 
 from seekway.core.errors import SeekwayError
-from seekway.core.ports import Backend
+from seekway.core.types import ModelInfo
 from seekway.model_service.rpc import HEALTH, SERVICE, HealthState
 
 _WATCH_INTERVAL_S = 1.0
 
 
 class Health:
-    """``""`` and the service's name are SERVING while any model is ready; a model's name speaks for that model."""
+    """``""`` and the service's name are SERVING while any of ``models`` is ready; a model's name speaks for that model."""
 
-    def __init__(self, backend: Backend) -> None:
-        self._backend = backend
+    def __init__(self, models: Callable[[], Awaitable[tuple[ModelInfo, ...]]]) -> None:
+        self._models = models
         self._draining = asyncio.Event()
 
     def drain(self) -> None:
@@ -44,7 +44,7 @@ class Health:
         if self._draining.is_set():
             return "NOT_SERVING"
         try:
-            models = await self._backend.models()
+            models = await self._models()
         except SeekwayError:
             return "NOT_SERVING"
         if service not in ("", SERVICE, HEALTH):

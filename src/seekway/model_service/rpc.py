@@ -1,11 +1,10 @@
 """The one place that touches generated and untyped gRPC code, given its types here."""
 
-# ruff: noqa: N802 - the method names are the contract's
-
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, Protocol, cast
 
 import grpc
 import grpc.aio
@@ -34,38 +33,36 @@ _untyped_grpc = cast("Any", grpc)
 _untyped_health: Any = health_pb2
 
 
-class Servicer(Protocol):
-    """What answers the calls."""
+class CallContext(Protocol):
+    """What grpc.aio's context can do, for messages that are bytes."""
 
-    async def Generate(
-        self, request: pb.GenerateRequest, context: ServicerContext[pb.GenerateRequest, pb.GenerateEvent]
-    ) -> None: ...
+    def invocation_metadata(self) -> Sequence[tuple[str, str | bytes]] | None: ...
 
-    async def Embed(
-        self, request: pb.EmbedRequest, context: ServicerContext[pb.EmbedRequest, pb.EmbedResponse]
-    ) -> pb.EmbedResponse: ...
+    def time_remaining(self) -> float | None:
+        """Seconds to the caller's deadline, None without one."""
+        ...
 
-    async def Rerank(
-        self, request: pb.RerankRequest, context: ServicerContext[pb.RerankRequest, pb.RerankResponse]
-    ) -> pb.RerankResponse: ...
+    def done(self) -> bool: ...
 
-    async def CountTokens(
-        self, request: pb.GenerateRequest, context: ServicerContext[pb.GenerateRequest, pb.CountTokensResponse]
-    ) -> pb.CountTokensResponse: ...
+    async def write(self, message: bytes) -> None: ...
 
-    async def Analyze(
-        self, request: pb.AnalyzeRequest, context: ServicerContext[pb.AnalyzeRequest, pb.AnalyzeResponse]
-    ) -> pb.AnalyzeResponse: ...
+    def set_trailing_metadata(self, trailing_metadata: Sequence[tuple[str, str]]) -> None: ...
 
-    async def AnalyzeStream(
-        self,
-        request_iterator: AsyncIterator[pb.AnalyzeRequest],
-        context: ServicerContext[pb.AnalyzeRequest, pb.AnalyzeResult],
-    ) -> None: ...
+    async def abort(
+        self, code: grpc.StatusCode, details: str, trailing_metadata: Sequence[tuple[str, str]]
+    ) -> NoReturn: ...
 
-    async def ListModels(
-        self, request: pb.ListModelsRequest, context: ServicerContext[pb.ListModelsRequest, pb.ListModelsResponse]
-    ) -> pb.ListModelsResponse: ...
+
+UnaryHandler = Callable[[bytes, CallContext], Awaitable[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Handlers:
+    """What answers the contract's methods, by name and kind."""
+
+    unary: Mapping[str, UnaryHandler]
+    answered_by_stream: Mapping[str, Callable[[bytes, CallContext], Awaitable[None]]]
+    streamed_both_ways: Mapping[str, Callable[[AsyncIterator[bytes], CallContext], Awaitable[None]]]
 
 
 class Stub(Protocol):
@@ -89,9 +86,15 @@ def stub(channel: Channel) -> Stub:
     return make(channel)
 
 
-def add_service(server: Server, servicer: Servicer) -> None:
-    add = cast("Any", generated).add_ModelServiceServicer_to_server
-    add(servicer, server)
+def add_service(server: Server, handlers: Handlers) -> None:
+    """The contract's service; messages are handed over as they came, no codec stands between."""
+    kinds = (
+        (handlers.unary, _untyped_grpc.unary_unary_rpc_method_handler),
+        (handlers.answered_by_stream, _untyped_grpc.unary_stream_rpc_method_handler),
+        (handlers.streamed_both_ways, _untyped_grpc.stream_stream_rpc_method_handler),
+    )
+    methods = {name: kind(handler) for named, kind in kinds for name, handler in named.items()}
+    cast("Any", server).add_generic_rpc_handlers((_untyped_grpc.method_handlers_generic_handler(SERVICE, methods),))
 
 
 def add_health(

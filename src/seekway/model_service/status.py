@@ -28,6 +28,7 @@ STATUS: dict[type[SeekwayError], StatusCode] = {
     errors.InvalidParameter: StatusCode.INVALID_ARGUMENT,
     errors.AuthenticationFailed: StatusCode.UNAUTHENTICATED,
     errors.InsufficientBalance: StatusCode.FAILED_PRECONDITION,
+    errors.PermissionDenied: StatusCode.PERMISSION_DENIED,
     errors.NotFound: StatusCode.NOT_FOUND,
     errors.ModelNotFound: StatusCode.NOT_FOUND,
     errors.NotCached: StatusCode.NOT_FOUND,
@@ -47,6 +48,7 @@ STATUS: dict[type[SeekwayError], StatusCode] = {
     errors.ConfigError: StatusCode.FAILED_PRECONDITION,
     errors.ModelFileError: StatusCode.FAILED_PRECONDITION,
     errors.DownloadError: StatusCode.FAILED_PRECONDITION,
+    errors.StorageFailed: StatusCode.FAILED_PRECONDITION,
     errors.StartupError: StatusCode.FAILED_PRECONDITION,
 }
 """The status each error is sent with. ``ABORTED`` asks the caller to begin again, ``UNAVAILABLE`` and ``RESOURCE_EXHAUSTED`` to come back."""
@@ -58,7 +60,7 @@ _BARE: dict[StatusCode, type[SeekwayError]] = {
     StatusCode.DEADLINE_EXCEEDED: errors.DeadlineExceeded,
     StatusCode.NOT_FOUND: errors.NotFound,
     StatusCode.UNAUTHENTICATED: errors.AuthenticationFailed,
-    StatusCode.PERMISSION_DENIED: errors.AuthenticationFailed,
+    StatusCode.PERMISSION_DENIED: errors.PermissionDenied,
     StatusCode.RESOURCE_EXHAUSTED: errors.Overloaded,
     StatusCode.UNAVAILABLE: errors.BackendUnavailable,
 }

@@ -56,11 +56,15 @@ class Metrics:
             "gen_ai_client_token_usage", "Tokens a request.", (*labels, "gen_ai_token_type"), _TOKENS
         )
         self._tokens = counter("seekway_tokens", "Tokens; cached are part of input, reasoning of output.", _BY_TYPE)
-        self._requests = counter("seekway_http_requests", "HTTP requests.", ("route", "status"))
+        self._requests = counter(
+            "seekway_http_requests",
+            "Requests over HTTP, and over gRPC with the status HTTP would have.",
+            ("route", "status"),
+        )
         self._errors = counter("seekway_errors", "Failed requests by error code.", ("code", "model"))
         self._in_flight = Gauge(
             "seekway_http_requests_in_flight",
-            "HTTP requests being answered, the scrape that asks among them.",
+            "HTTP and gRPC requests being answered, the scrape that asks among them.",
             registry=registry,
         )
 

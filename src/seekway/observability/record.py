@@ -1,4 +1,4 @@
-"""What is known of one HTTP request when it ends: filled on the way, read by the access log and the metrics."""
+"""What is known of one request over HTTP or gRPC when it ends: filled on the way, read by the access log and the metrics."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class RequestRecord:
     path: str = ""
     """As asked for, without the query."""
     route: str = ""
-    """The route's template, such as ``/v1/models/{model_id}``; ``unmatched`` where there is none."""
+    """The gRPC method's path, or the route's template, such as ``/v1/models/{model_id}``; ``unmatched`` where there is none."""
     operation: str = ""
     """``chat``, ``text_completion``, ``embeddings``, ``rerank`` or ``count_tokens``; empty on other routes."""
     model: str = ""

@@ -17,7 +17,8 @@ from seekway.client import AnalysisFailed, AnalyzeText, Answer, AsyncClient, Cli
 from seekway.core.errors import BackendUnavailable, ModelNotFound, Overloaded
 from seekway.core.types import Finish, GenerateRequest, ReasoningDelta, TextDelta, Usage
 from seekway.model_service.analyze import Analyzer
-from seekway.model_service.server import ModelServer
+from seekway.model_service.desk import OpenDesk
+from seekway.model_service.server import ModelServer, Place
 from tests.fakes.backend import HANG, FakeBackend, reply
 
 ROOT = Path(__file__).parents[3]
@@ -28,7 +29,8 @@ REASONED = [ReasoningDelta("Hm."), TextDelta("Yes"), TextDelta("."), Usage(3, 3)
 @asynccontextmanager
 async def served(backend: FakeBackend) -> AsyncGenerator[str, None]:
     log = structlog.wrap_logger(None, processors=[LogCapture()], wrapper_class=structlog.make_filtering_bound_logger(0))
-    server = ModelServer(backend, Analyzer(backend), host="127.0.0.1", port=0, max_message_bytes=1 << 20, log=log)
+    desk = OpenDesk(backend, Analyzer(backend))
+    server = ModelServer(desk, backend.models, Place("127.0.0.1", 0), max_message_bytes=1 << 20, log=log)
     try:
         yield await server.start()
     finally:

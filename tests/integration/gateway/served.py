@@ -153,7 +153,7 @@ async def serving(
     logger, access_log = make_logger(log_settings, log), AccessLog(log_settings, log)
     parts = LastingParts(settings, logger)
     pipeline = build_pipeline(settings, [Member("own", backend), *others], parts, asyncio.get_running_loop())
-    services = CallServices(settings.gateway, pipeline, Authenticator(_table(keys)), drain, logger)
+    services = CallServices(settings.gateway, pipeline, Authenticator(key_table(keys)), drain, logger)
     front = Front(services, model_routes(), RequestLedger(drain, metrics, access_log), logger)
     app = create_app(front, metrics=metrics)
     server = _Server(uvicorn.Config(app, log_config=None, http=http, lifespan="on", timeout_graceful_shutdown=5))
@@ -167,7 +167,7 @@ async def serving(
                 server.should_exit = True
 
 
-def _table(keys: str | None) -> KeyTable | None:
+def key_table(keys: str | None) -> KeyTable | None:
     """From the lines of a plain key file."""
     if keys is None:
         return None

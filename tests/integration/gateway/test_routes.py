@@ -177,7 +177,7 @@ async def test_stages_are_listed_and_a_text_runs_through_them() -> None:
         trial = (await served.ask("POST", "/api/v1/data", b'{"text":"hello"}')).json()
         traces = msgspec.convert(trial["stages"], list[dict[str, object]])
         assert [trace["name"] for trace in traces] == names
-        changed = msgspec.convert(traces[0]["changed"], dict[str, list[object]])
+        changed = msgspec.convert(traces[1]["changed"], dict[str, list[object]])
         assert changed["model"] == ["deepseek-chat", "fake"]
         assert len(backend.requests) == 1
         unknown = (await served.ask("POST", "/api/v1/data", b'{"text":"hello","model":"nobody"}')).json()

@@ -37,9 +37,12 @@ from seekway.core.ports import Backend
 from seekway.core.types import EmbedRequest, Event, GenerateRequest, Message, RerankRequest, TextDelta, TokenCount
 from seekway.model_service.analysis import Analysis, AnalysisFailed, AnalyzeText
 from seekway.model_service.analyze import Analyzer
+from seekway.model_service.calls import ANALYZE_IN_FLIGHT, Calls
 from seekway.model_service.client import ModelServiceBackend
-from seekway.model_service.rpc import HEALTH, SERVICE
-from seekway.model_service.server import ANALYZE_IN_FLIGHT, ModelServer
+from seekway.model_service.contract import model_service_pb2 as pb
+from seekway.model_service.desk import OpenDesk
+from seekway.model_service.rpc import HEALTH, SERVICE, failure_of
+from seekway.model_service.server import ModelServer, Place
 from tests.fakes.backend import HANG, FakeBackend, model_info, reply
 
 ANALYSIS = '{"summary":"Fine.","key_points":["Fine"],"sentiment":"neutral","labels":["x"]}'
@@ -50,7 +53,8 @@ def model_server(backend: Backend, port: int = 0, log: LogCapture | None = None)
     logger = structlog.wrap_logger(
         None, processors=[log or LogCapture()], wrapper_class=structlog.make_filtering_bound_logger(0)
     )
-    return ModelServer(backend, Analyzer(backend), host="127.0.0.1", port=port, max_message_bytes=BOUND, log=logger)
+    desk, place = OpenDesk(backend, Analyzer(backend)), Place("127.0.0.1", port)
+    return ModelServer(desk, backend.models, place, max_message_bytes=BOUND, log=logger)
 
 
 @asynccontextmanager
@@ -361,3 +365,30 @@ async def test_leaving_an_analysis_stream_stops_its_work() -> None:
         with pytest.raises(asyncio.CancelledError):
             await waiting
         await asyncio.wait_for(backend.idle.wait(), 5)
+
+
+@pytest.mark.parametrize("method", ["Generate", "Embed", "Rerank", "CountTokens", "Analyze", "AnalyzeStream"])
+async def test_bytes_that_are_no_message_are_the_callers_mistake(method: str) -> None:
+    log = LogCapture()
+    server = model_server(FakeBackend(), log=log)
+    async with grpc.aio.insecure_channel(await server.start()) as channel:
+        untyped, path, garbage = cast("Any", channel), f"/{SERVICE}/{method}", b"\xff\xff\xff\xff"
+        answers = {
+            "AnalyzeStream": lambda: untyped.stream_stream(path)(iter([garbage])).read(),
+            "Generate": lambda: untyped.unary_stream(path)(garbage).read(),
+        }
+        answer = answers.get(method, lambda: untyped.unary_unary(path)(garbage))
+        with pytest.raises(grpc.aio.AioRpcError) as raised:
+            await answer()
+    code, details, metadata = failure_of(raised.value)
+    assert code is grpc.StatusCode.INVALID_ARGUMENT
+    assert "proto/seekway/v1/model_service.proto" in details
+    assert ("seekway-code", "invalid_request_error") in metadata
+    assert log.entries == []
+    await server.stop(0.0)
+
+
+def test_every_method_of_the_contract_is_answered() -> None:
+    handlers = Calls(OpenDesk(FakeBackend(), Analyzer(FakeBackend())), structlog.get_logger()).handlers()
+    answered = {*handlers.unary, *handlers.answered_by_stream, *handlers.streamed_both_ways}
+    assert answered == set(pb.DESCRIPTOR.services_by_name["ModelService"].methods_by_name)

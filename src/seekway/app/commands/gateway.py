@@ -20,6 +20,7 @@ from seekway.observability.logging import make_logger
 @click.option("--port", type=click.IntRange(0, 65535), help="HTTP port; 0 takes a free one.  [default: 8000]")
 @click.option("--model-service", metavar="HOST:PORT", help="The model service's address; loopback only.")
 @click.option("--status-fd", type=int, hidden=True)
+@click.option("--grpc-reserved", type=click.IntRange(1, 65535), hidden=True)
 @click.option("--worker", type=click.IntRange(1), hidden=True)
 @click.option("--peers", type=click.Path(path_type=Path), hidden=True)
 @pass_command_line
@@ -28,6 +29,7 @@ def gateway(
     port: int | None,
     model_service: str | None,
     status_fd: int | None,
+    grpc_reserved: int | None,
     worker: int | None,
     peers: Path | None,
 ) -> None:
@@ -41,7 +43,7 @@ def gateway(
       seekway gateway --port 9000 --model-service 127.0.0.1:50052
       SEEKWAY_MODEL_SERVICE__ENABLED=false seekway gateway    only the backends of seekway.toml
     """
-    settings = with_ports(command_line.settings, port=port)
+    settings = with_ports(command_line.settings, port=port, gateway_grpc_port=grpc_reserved)
     service = settings.model_service
     address = model_service or (f"{service.host}:{service.port}" if service.enabled else None)
     if address is not None and not is_loopback(address.rpartition(":")[0].strip("[]")):
@@ -57,7 +59,9 @@ def gateway(
     run_served(
         settings.log,
         status_fd,
-        lambda channel, log: serve_gateway(settings, read, address, channel, log, one, config),
+        lambda channel, log: serve_gateway(
+            settings, read, address, channel, log, one, config, grpc_reserved=grpc_reserved is not None
+        ),
     )
 
 
@@ -77,6 +81,7 @@ def _run_workers(command_line: CommandLine, settings: Settings, model_service: s
     )
 
     def ready(running: Up) -> None:
-        messages().print(f"seekway: {settings.gateway.workers} gateways on http://{running.gateway_address}")
+        grpc = f" and gRPC {running.grpc_address}" if running.grpc_address else ""
+        messages().print(f"seekway: {settings.gateway.workers} gateways on http://{running.gateway_address}{grpc}")
 
     asyncio.run(supervised.run(ready, on_drain=lambda: messages().print("seekway: finishing running requests")))

@@ -76,6 +76,7 @@ def welcome(running: Up, settings: Settings, specs: Sequence[LocalModelSpec], se
         messages(),
         gateway=running.gateway_address,
         model_service=running.model_service_address,
+        gateway_grpc=running.grpc_address,
         model="deepseek-chat" if chat or cloud else "MODEL",
         models=[
             *(spec.name for spec in specs),

@@ -15,23 +15,33 @@ class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         "127.0.0.1"
     )
     port: Annotated[Port, Meta(description="HTTP port; 0 takes a free one.")] = 8000
+    grpc_port: Annotated[
+        Port | None,
+        Meta(
+            description="gRPC port on the same address, for clients of `proto/seekway/v1/model_service.proto` to every backend; 0 takes a free one, unset: none."
+        ),
+    ] = None
     workers: Annotated[
         int,
         Meta(
             ge=1,
             le=256,
-            description="Gateway processes that share the port, one a core at most; limits hold over all of them together.",
+            description="Gateway processes that share the ports, one a core at most; limits hold over all of them together.",
         ),
     ] = 1
     api_key_file: Annotated[
         str | None,
         Meta(
-            description="File with one API key a line; when set, every model route needs one of them as a Bearer token."
+            description="File with one API key a line; when set, every model route and gRPC call needs one of them as a Bearer token."
         ),
     ] = None
-    max_body_bytes: Annotated[int, Meta(ge=1024, description="Largest request body; a larger one is answered 413.")] = (
-        16 * 1024 * 1024
-    )
+    max_body_bytes: Annotated[
+        int,
+        Meta(
+            ge=1024,
+            description="Largest request body; a larger one is answered 413, over gRPC RESOURCE_EXHAUSTED (as it was at the start).",
+        ),
+    ] = 16 * 1024 * 1024
     request_timeout_s: Annotated[
         float, Meta(gt=0, description="Longest time a request may take from first byte to last.")
     ] = 600.0
