@@ -1,0 +1,1 @@
+"""Faults under load, with a verdict each: ``make chaos``."""

@@ -1,0 +1,81 @@
+"""The verdicts as a table and as JSON."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from tests.chaos.scenario import LEAST_SHARE, Result
+
+_COLUMNS = ("scenario", "admitted", "succeeded", "errors", "share", "attempts", "silence", "verdict")
+
+
+class Report(msgspec.Struct, frozen=True):
+    date: str
+    machine: str
+    python: str
+    command: str
+    admitted: int
+    succeeded: int
+    results: list[Result]
+
+
+def make_report(results: Sequence[Result], command: str) -> Report:
+    return Report(
+        date=datetime.datetime.now(datetime.UTC).date().isoformat(),
+        machine=f"{os.cpu_count()} cores, {platform.system()} {platform.release()}, {platform.machine()}",
+        python=platform.python_version(),
+        command=command,
+        admitted=sum(result.admitted for result in results),
+        succeeded=sum(result.succeeded for result in results),
+        results=list(results),
+    )
+
+
+def held(results: Sequence[Result]) -> bool:
+    return all(result.verdict != "BROKEN" for result in results)
+
+
+def table(results: Sequence[Result]) -> str:
+    """As Markdown; what is to be said of a scenario stands under it."""
+    rows = [_COLUMNS, *(_row(result) for result in results)]
+    widths = [max(len(row[at]) for row in rows) for at in range(len(_COLUMNS))]
+    lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows]
+    lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    told = [f"- {result.name}: {text}" for result in results for text in (*result.reasons, *_errors(result), *result.notes)]
+    return "\n".join((*lines, "", *told))
+
+
+def summary(report: Report) -> str:
+    share = report.succeeded / report.admitted if report.admitted else 0.0
+    return f"{report.succeeded} of {report.admitted} admitted requests succeeded ({share:.4%}); {LEAST_SHARE:.2%} is promised where two good backends exist."
+
+
+def write_json(report: Report, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=1) + b"\n")
+
+
+def _row(result: Result) -> tuple[str, ...]:
+    if result.verdict == "skipped":
+        return (result.name, *["-"] * (len(_COLUMNS) - 2), "skipped")
+    return (
+        result.name,
+        str(result.admitted),
+        str(result.succeeded),
+        str(result.errors + result.cut),
+        f"{result.share:.3%}",
+        f"{result.amplification:.3f}",
+        f"{result.silence_s:.2f} s",
+        result.verdict,
+    )
+
+
+def _errors(result: Result) -> list[str]:
+    told = ", ".join(f"{count} {code}" for code, count in sorted(result.codes.items()))
+    return [told] if told else []
