@@ -18,7 +18,7 @@ from tests.chaos.tale import MODEL, pieces, question
 DEADLINE_S = 8.0
 """``gateway.request_timeout_s`` of every scenario."""
 GRACE_S = 4.0
-WAIT_S = 60.0
+WAIT_S = 30.0
 """For what must happen in a scenario."""
 _LENGTHS = (1, 4, 8, 16, 24, 40)
 
