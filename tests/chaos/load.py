@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -21,6 +21,19 @@ GRACE_S = 4.0
 WAIT_S = 30.0
 """For what must happen in a scenario."""
 _LENGTHS = (1, 4, 8, 16, 24, 40)
+
+
+class Asked(Protocol):
+    """Something that requests are sent to and that counts them."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def url(self) -> str: ...
+
+    @property
+    def taken(self) -> Sequence[int]: ...
 
 
 @dataclass(frozen=True)
@@ -83,6 +96,11 @@ class Load:
     async def streams(self, count: int) -> None:
         """Until ``count`` streams are open at once."""
         await self.until(lambda: self.streaming >= count, f"{count} open streams")
+
+    async def reaches(self, asked: Asked) -> None:
+        """Until ``asked`` has got a request more than now."""
+        before = len(asked.taken)
+        await self.until(lambda: len(asked.taken) > before, f"a request at {asked.name}")
 
     async def until(self, holds: Callable[[], bool], what: str) -> None:
         """Until ``holds``, which is looked at whenever a byte or an answer has come; fails after :data:`WAIT_S`."""

@@ -24,13 +24,7 @@ async def play(scenario: Scenario, *, short: bool) -> Result:
                 await scenario.play(stage)
         except Skipped as skipped:
             return Result(scenario.name, "skipped", reasons=[str(skipped)])
-        except (AssertionError, TimeoutError, ExceptionGroup) as error:
+        except (AssertionError, TimeoutError) as error:
             # What could not be reached is the scenario's failure; what was seen until then is judged with it.
-            stage.violations.append(_plain(error))
+            stage.violations.append(f"{type(error).__name__}: {error}")
     return judge(scenario, stage, clock() - began)
-
-
-def _plain(error: BaseException) -> str:
-    if isinstance(error, BaseExceptionGroup):
-        return "; ".join(_plain(inner) for inner in error.exceptions)
-    return f"{type(error).__name__}: {error}"

@@ -45,9 +45,13 @@ def table(results: Sequence[Result]) -> str:
     """As Markdown; what is to be said of a scenario stands under it."""
     rows = [_COLUMNS, *(_row(result) for result in results)]
     widths = [max(len(row[at]) for row in rows) for at in range(len(_COLUMNS))]
-    lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows]
+    lines = [
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows
+    ]
     lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
-    told = [f"- {result.name}: {text}" for result in results for text in (*result.reasons, *_errors(result), *result.notes)]
+    told = [
+        f"- {result.name}: {text}" for result in results for text in (*result.reasons, *_errors(result), *result.notes)
+    ]
     return "\n".join((*lines, "", *told))
 
 

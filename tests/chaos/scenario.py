@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from tests.chaos.outcome import Outcome
+from tests.chaos.outcome import Kind, Outcome
 from tests.chaos.stage import WORKERS, Stage
 
 LEAST_SHARE = 0.9995
@@ -26,8 +26,10 @@ class Promise:
     """Of the admitted requests that succeed; None: as many as may be, and every other one is told so."""
     may_refuse: bool = False
     """Refusals for want of anybody to ask, with ``Retry-After``, are not admitted requests."""
-    most_broken: int | None = None
+    most_broken: int = 0
     """Explicit errors in the middle of a stream that are allowed beside ``least_share``."""
+    most_refused: int = 0
+    """Explicit errors before an answer has begun that are allowed beside ``least_share``."""
     most_cut: int = 0
     """Connections that may end without a word, where the process that held them was killed."""
     amplification: bool = True
@@ -71,7 +73,12 @@ def judge(scenario: Scenario, stage: Stage, seconds: float) -> Result:
     refused = [o for o in outcomes if o.kind == "unsent" or (promise.may_refuse and _is_shed(o))]
     admitted = [o for o in outcomes if o not in refused] if refused else outcomes
     kinds = Counter(outcome.kind for outcome in admitted)
-    excused = min(kinds["broken"], promise.most_broken or 0) + min(kinds["cut"], promise.most_cut)
+    allowed: tuple[tuple[Kind, int], ...] = (
+        ("broken", promise.most_broken),
+        ("refused", promise.most_refused),
+        ("cut", promise.most_cut),
+    )
+    excused = sum(min(kinds[kind], most) for kind, most in allowed)
     counted = len(admitted) - excused
     share = kinds["success"] / counted if counted else 0.0
     attempts = sum(taken.values())

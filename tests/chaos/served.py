@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import Self
 
 import psutil
 
@@ -24,11 +24,11 @@ _ADDRESS = re.compile(r"on http://(127\.0\.0\.1:\d+)")
 class Served:
     """``command`` is what follows ``seekway``; ``prefix`` goes before it, e.g. ``env NAME=value``.
 
-    What it says is kept in ``lines``, or goes to ``log`` where one is given; ``address`` is then asked of :meth:`look_in`.
+    What it says is kept in ``lines``; where ``log`` is given it goes to that file, and is read from there as it grows.
     """
 
     def __init__(
-        self, folder: Path, command: Sequence[str], prefix: Sequence[str] = (), log: IO[bytes] | None = None
+        self, folder: Path, command: Sequence[str], prefix: Sequence[str] = (), log: Path | None = None
     ) -> None:
         self.lines: list[str] = []
         self.address = ""
@@ -36,28 +36,44 @@ class Served:
         self._argv = [*prefix, sys.executable, "-m", "seekway.app", *command]
         self._log = log
         self._process: asyncio.subprocess.Process | None = None
+        self._tail: asyncio.subprocess.Process | None = None
         # Held here and awaited in end(): it reads what the process says, to its end.
         self._reader: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
         self._started: list[psutil.Process] = []
 
     async def __aenter__(self) -> Self:
-        self._process = await asyncio.create_subprocess_exec(
-            *self._argv,
-            cwd=self._folder,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=self._log or asyncio.subprocess.PIPE,
-            start_new_session=True,
-        )
-        if self._process.stderr is not None:
-            self._reader = asyncio.get_running_loop().create_task(self._read(self._process.stderr))
-            try:
-                await self.says("on http://", START_S)
-            except BaseException:
-                await self.end()
-                raise
-            self._find_address("\n".join(self.lines))
+        with contextlib.ExitStack() as stack:
+            self._process = await asyncio.create_subprocess_exec(
+                *self._argv,
+                cwd=self._folder,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=stack.enter_context(self._log.open("ab")) if self._log else asyncio.subprocess.PIPE,
+                start_new_session=True,
+            )
+        said = self._process.stderr
+        if self._log is not None:
+            self._tail = await asyncio.create_subprocess_exec(
+                "tail",
+                "-n",
+                "+1",
+                "-F",
+                str(self._log),
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL,
+            )
+            said = self._tail.stdout
+        assert said
+        self._reader = asyncio.get_running_loop().create_task(self._read(said))
+        try:
+            await self.says("on http://", START_S)
+        except BaseException:
+            await self.end()
+            raise
+        found = _ADDRESS.search("\n".join(self.lines))
+        assert found, self.lines
+        self.address = found[1]
         return self
 
     async def __aexit__(
@@ -76,11 +92,9 @@ class Served:
                     self._changed.clear()
                     await self._changed.wait()
         except TimeoutError:
-            raise AssertionError(f"{text!r} was not said in {within_s:.0f} s:\n" + "\n".join(self.lines[-20:])) from None
-
-    def look_in(self, text: str) -> bool:
-        """Take the address from what was written to the log; False while it is not there."""
-        return self._find_address(text)
+            raise AssertionError(
+                f"{text!r} was not said in {within_s:.0f} s:\n" + "\n".join(self.lines[-20:])
+            ) from None
 
     def signal(self, sig: signal.Signals) -> None:
         assert self._process
@@ -123,6 +137,9 @@ class Served:
             for child in children:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     child.kill()
+            if self._tail is not None and self._tail.returncode is None:
+                self._tail.kill()
+                await self._tail.wait()
             if self._reader is not None:
                 await self._reader
 
@@ -131,9 +148,3 @@ class Served:
             self.lines.append(line.decode(errors="replace").rstrip("\n"))
             self._changed.set()
         self._changed.set()
-
-    def _find_address(self, text: str) -> bool:
-        found = _ADDRESS.search(text)
-        if found:
-            self.address = found[1]
-        return found is not None

@@ -6,11 +6,10 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Protocol
 
 from tests.chaos.backend import BackendProcess
 from tests.chaos.fault_proxy import FaultProxy
-from tests.chaos.load import DEADLINE_S, Load, Question
+from tests.chaos.load import DEADLINE_S, Asked, Load, Question
 from tests.chaos.served import Served
 from tests.chaos.tale import MODEL
 
@@ -21,19 +20,6 @@ WORKERS = 2
 
 class Skipped(Exception):
     """The scenario cannot be played here; the message says why."""
-
-
-class Asked(Protocol):
-    """Something that requests are sent to and that counts them."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def url(self) -> str: ...
-
-    @property
-    def taken(self) -> Sequence[int]: ...
 
 
 class Stage:
@@ -90,9 +76,14 @@ class Stage:
             "utf-8",
         )
 
-    async def gateway(self, prefix: Sequence[str] = ()) -> Served:
+    async def gateway(self, prefix: Sequence[str] = (), log: Path | None = None) -> Served:
         """``seekway gateway`` with the configuration written before."""
-        return await self.stack.enter_async_context(Served(self.folder, ["gateway"], prefix))
+        return await self.stack.enter_async_context(Served(self.folder, ["gateway"], prefix, log))
+
+    async def up(self, toml: str) -> Served:
+        """``seekway up`` with ``toml``, on free ports."""
+        self.config.write_text(toml, "utf-8")
+        return await self.stack.enter_async_context(Served(self.folder, ["up", "--port", "0", "--grpc-port", "0"]))
 
     @asynccontextmanager
     async def under_load(
@@ -109,5 +100,7 @@ class Stage:
                     yield load
                 finally:
                     load.stop()
+        except ExceptionGroup as group_error:
+            raise group_error.exceptions[0] from None
         finally:
             self.load_s += clock() - began

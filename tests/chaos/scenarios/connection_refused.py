@@ -15,7 +15,7 @@ async def _play(stage: Stage) -> None:
         a.refuse()
         await load.answered(stage.some(300))
         await a.accept()
-        await load.until(lambda before=len(a.taken): len(a.taken) > before, "requests at the backend that came back")
+        await load.reaches(a)
         await load.answered(stage.some(150))
 
 

@@ -20,7 +20,9 @@ async def _play(stage: Stage) -> None:
         status = await served.ended()
         stage.note(f"{open_streams} streams were open at SIGTERM")
         stage.expect(status == 0, f"it ended with status {status}")
-    stage.expect(not served.children() or not any(c.is_running() for c in served.children()), "processes were left behind")
+    stage.expect(
+        not served.children() or not any(c.is_running() for c in served.children()), "processes were left behind"
+    )
 
 
 DRAINED = Scenario("sigterm", _play, Promise(may_refuse=True, amplification=True), short=True)

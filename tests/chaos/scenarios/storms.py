@@ -16,8 +16,7 @@ def _one(name: str, fault: Fault, *, short: bool = False) -> Scenario:
             a.fault = fault
             await load.answered(stage.some(600))
             a.fault = NO_FAULT
-            before = len(a.taken)
-            await load.until(lambda: len(a.taken) > before, "requests at the backend after the storm")
+            await load.reaches(a)
             await load.answered(stage.some(150))
         stage.note(f"{a.hits} requests met the storm")
 

@@ -1,0 +1,66 @@
+"""The disk that the log and the temporary folder lie on is full, and then is not."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from tests.chaos.scenario import Scenario
+from tests.chaos.stage import WORKERS, Skipped, Stage
+
+_SIZE = 1024 * 1024
+
+
+async def _mount(stage: Stage) -> Path:
+    disk = stage.folder / "disk"
+    disk.mkdir()
+    if await _run("mount", "-t", "tmpfs", "-o", f"size={_SIZE}", "seekway-chaos", str(disk)):
+        raise Skipped("no tmpfs may be mounted here; play it as root")
+
+    async def unmount() -> None:
+        await _run("umount", "--lazy", str(disk))
+
+    stage.stack.push_async_callback(unmount)
+    return disk
+
+
+async def _run(*command: str) -> int:
+    try:
+        process = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.DEVNULL)
+    except FileNotFoundError:
+        return 1
+    return await process.wait()
+
+
+def _fill(disk: Path) -> Path:
+    filler = disk / "filler"
+    try:
+        with filler.open("wb", buffering=0) as file:
+            while file.write(bytes(4096)):
+                pass
+    except OSError:
+        return filler
+    raise AssertionError("The disk never filled up.")
+
+
+async def _play(stage: Stage) -> None:
+    disk = await _mount(stage)
+    a, b = await stage.backend("a"), await stage.backend("b")
+    stage.write(a, b)
+    async with AsyncExitStack() as rest:
+        served = await stage.gateway(prefix=("env", f"TMPDIR={disk}"), log=disk / "gateway.log")
+        load = await rest.enter_async_context(stage.under_load(served))
+        await load.answered(stage.some(100))
+        filler = _fill(disk)
+        await load.answered(stage.some(400))
+        # A configuration read anew must not need the disk either.
+        stage.write(a, b, backend="weight = 2.0")
+        await load.answered(stage.some(200))
+        filler.unlink()
+        stage.write(a, b, backend="weight = 3.0")
+        await served.says("configuration in force", times=WORKERS)
+        await load.answered(stage.some(100))
+
+
+DISK_FULL = Scenario("disk-full", _play, short=True)

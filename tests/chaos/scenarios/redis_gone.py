@@ -1,0 +1,77 @@
+"""The Redis that limits are counted in is stopped, killed and started again."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import signal
+import socket
+
+import msgspec
+
+from seekway.core.settings import Settings
+from tests.chaos.load import WAIT_S
+from tests.chaos.scenario import Scenario
+from tests.chaos.stage import Skipped, Stage
+
+
+class _Redis:
+    """A ``redis-server`` on one port."""
+
+    def __init__(self, program: str) -> None:
+        self._program = program
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port: int = free.getsockname()[1]
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        """Until it accepts connections."""
+        options = ("--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no")
+        process = self._process = await asyncio.create_subprocess_exec(
+            self._program, *options, stdout=asyncio.subprocess.PIPE
+        )
+        assert process.stdout
+        async with asyncio.timeout(WAIT_S):
+            while b"Ready to accept" not in (line := await process.stdout.readline()):
+                assert line, "redis-server ended"
+
+    def signal(self, sig: signal.Signals) -> None:
+        if self._process is not None and self._process.returncode is None:
+            self._process.send_signal(sig)
+
+    async def kill(self) -> None:
+        self.signal(signal.SIGKILL)
+        if self._process is not None:
+            await self._process.wait()
+
+
+async def _play(stage: Stage) -> None:
+    program = shutil.which("redis-server")
+    if program is None:
+        raise Skipped("redis-server is not installed")
+    fields = {field.name for field in msgspec.structs.fields(Settings)}
+    if not {"quota", "limits"} <= fields:
+        raise Skipped("no part of the gateway uses Redis yet")
+    redis = _Redis(program)
+    await redis.start()
+    stage.stack.push_async_callback(redis.kill)
+    a, b = await stage.backend("a"), await stage.backend("b")
+    limits = (
+        f'[quota]\nredis_url = "redis://127.0.0.1:{redis.port}/0"\n\n'
+        '[[limits]]\nname = "all"\nper = []\nrequests_per_minute = 1000000\nconcurrent = 1000\n'
+    )
+    stage.write(a, b, more=limits)
+    served = await stage.gateway()
+    async with stage.under_load(served) as load:
+        await load.answered(stage.some(150))
+        redis.signal(signal.SIGSTOP)
+        await load.answered(stage.some(200))
+        redis.signal(signal.SIGCONT)
+        await load.answered(stage.some(100))
+        await redis.kill()
+        await load.answered(stage.some(200))
+        await redis.start()
+        await load.answered(stage.some(150))
+
+
+REDIS_GONE = Scenario("redis-gone", _play)
