@@ -11,6 +11,7 @@ from typing import TextIO
 import msgspec
 
 from seekway.core.sections.log import LogSettings
+from seekway.observability.log_output import LogOutput
 from seekway.observability.logging import is_console, make_logger, mask
 from seekway.observability.record import RequestRecord
 
@@ -49,8 +50,9 @@ class AccessLog:
     """
 
     def __init__(self, settings: LogSettings, stream: TextIO | None = None) -> None:
-        self._out = stream or sys.stderr
-        self._console = make_logger(settings, stream) if is_console(settings, self._out) else None
+        out = stream or sys.stderr
+        self._out = LogOutput(out, json=True)
+        self._console = make_logger(settings, stream) if is_console(settings, out) else None
         self._debug = settings.level == "debug"
         self._quiet = settings.level in ("warning", "error")
         self._waiting: list[bytes] = []
@@ -80,7 +82,6 @@ class AccessLog:
         if self._waiting:
             lines, self._waiting = self._waiting, []
             self._out.write((b"\n".join(lines) + b"\n").decode())
-            self._out.flush()
 
     def _line(self, record: RequestRecord, level: str) -> AccessLine:
         first = record.time_to_first_token_s()

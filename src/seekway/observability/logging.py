@@ -11,6 +11,7 @@ import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
 from seekway.core.sections.log import LogSettings
+from seekway.observability.log_output import LogOutput
 
 _SECRET = re.compile(r"(?i)(bearer\s+)[^\s\"',}]+|\b(?:(sk)-[a-z0-9_\-]{6,}|(app|dataset)-[a-z0-9]{16,})")
 _SECRET_FIELDS = frozenset({"authorization", "api_key", "api-key", "x-api-key", "password", "secret"})
@@ -37,7 +38,7 @@ def make_logger(settings: LogSettings, stream: TextIO | None = None) -> Filterin
     return cast(
         "FilteringBoundLogger",
         structlog.wrap_logger(
-            structlog.PrintLogger(out),
+            structlog.WriteLogger(cast("TextIO", LogOutput(out, json=not console))),
             processors=processors,
             wrapper_class=structlog.make_filtering_bound_logger(level[settings.level]),
             cache_logger_on_first_use=True,

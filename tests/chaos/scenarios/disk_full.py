@@ -46,21 +46,23 @@ def _fill(disk: Path) -> Path:
 
 async def _play(stage: Stage) -> None:
     disk = await _mount(stage)
-    a, b = await stage.backend("a"), await stage.backend("b")
+    a, b, c = await stage.backend("a"), await stage.backend("b"), await stage.backend("c")
     stage.write(a, b)
     async with AsyncExitStack() as rest:
         served = await stage.gateway(prefix=("env", f"TMPDIR={disk}"), log=disk / "gateway.log")
         load = await rest.enter_async_context(stage.under_load(served))
         await load.answered(stage.some(100))
+        before = {gateway.pid for gateway in served.gateways()}
         filler = _fill(disk)
         await load.answered(stage.some(400))
         # A configuration read anew must not need the disk either.
-        stage.write(a, b, backend="weight = 2.0")
-        await load.answered(stage.some(200))
+        stage.write(a, b, c)
+        await c.reached(10)
         filler.unlink()
-        stage.write(a, b, backend="weight = 3.0")
+        stage.write(a, b)
         await served.says("configuration in force", times=WORKERS)
         await load.answered(stage.some(100))
+        stage.expect({gateway.pid for gateway in served.gateways()} == before, "a gateway died of it")
 
 
 DISK_FULL = Scenario("disk-full", _play, short=True)
