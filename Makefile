@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint types layers redis unit format lock proto proto-check reference reference-check clients clients-lock bench-engine bench-gateway bench-peers bench-lock clean
+.PHONY: help run test check lint types layers redis unit format lock proto proto-check reference reference-check clients clients-lock bench-engine bench-gateway bench-peers bench-lock chaos clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -126,6 +126,9 @@ bench-peers: $(VENV)/.bootstrap ## Install what the gateway is measured against:
 
 bench-lock: $(VENV)/.bootstrap ## Resolve LiteLLM's proxy for the benchmark again
 	@$(LOCK) $(LITELLM_LOCK).in -o $(LITELLM_LOCK).lock
+
+chaos: $(VENV)/.dev ## Faults under load with a verdict each; ARGS=--short for CI's part, ARGS="NAME ..." for some, ARGS=--list for their names
+	@$(BIN)/python -m tests.chaos $(ARGS)
 
 clean: ## Remove what was installed and cached here
 	rm -rf $(VENV) .pytest_cache .ruff_cache .import_linter_cache

@@ -34,6 +34,11 @@ class Promise:
     """Connections that may end without a word, where the process that held them was killed."""
     amplification: bool = True
 
+    @property
+    def hideable(self) -> bool:
+        """Nothing need ever be seen of the fault."""
+        return self.least_share is not None and not (self.most_broken or self.most_refused or self.most_cut)
+
 
 @dataclass(frozen=True)
 class Scenario:
@@ -60,6 +65,8 @@ class Result(msgspec.Struct, frozen=True):
     amplification: float = 0.0
     silence_s: float = 0.0
     codes: dict[str, int] = {}
+    hideable: bool = False
+    """Another backend could take over whatever the fault did."""
     reasons: list[str] = []
     """Why it is broken or skipped."""
     notes: list[str] = []
@@ -109,6 +116,7 @@ def judge(scenario: Scenario, stage: Stage, seconds: float) -> Result:
         amplification=round(attempts / sent, 3),
         silence_s=round(max((outcome.silence_s for outcome in admitted), default=0.0), 2),
         codes=dict(Counter(f"{o.kind} {o.detail}" for o in outcomes if o.kind not in ("success", "wrong"))),
+        hideable=promise.hideable,
         reasons=reasons,
         notes=stage.notes,
     )

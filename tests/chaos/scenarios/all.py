@@ -47,7 +47,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     disk_full.DISK_FULL,
     clock_moved.CLOCK_MOVED,
     model_worker.KILLED,
-    model_worker.STARVED,
+    model_worker.OUT_OF_MEMORY,
     gateway_worker_killed.GATEWAY_WORKER_KILLED,
     drained.DRAINED,
     configuration.BROKEN,

@@ -19,6 +19,8 @@ def _scenario(name: str, fault: Fault, policy: str, promise: Promise, *, short: 
             a.fault = NO_FAULT
             await load.answered(stage.some(150))
         stage.note(f"{a.hits} answers were spoilt")
+        broken = load.kinds["broken"]
+        stage.expect(broken <= a.hits, f"{broken} streams broke for {a.hits} spoilt ones")
 
     return Scenario(name, play, promise, short)
 
