@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -75,6 +76,11 @@ class Stage:
             f'request_timeout_s = {DEADLINE_S}\n{gateway}\n\n[log]\nformat = "json"\n\n{more}\n\n' + "\n".join(tables),
             "utf-8",
         )
+
+    def reload(self, served: Served) -> None:
+        """The file has changed: it is seen within two seconds; a short run does not wait for that."""
+        if self.short:
+            served.signal(signal.SIGHUP)
 
     async def gateway(self, prefix: Sequence[str] = (), log: Path | None = None) -> Served:
         """``seekway gateway`` with the configuration written before."""

@@ -15,6 +15,7 @@ async def _broken(stage: Stage) -> None:
         good = stage.config.read_text("utf-8")
         for count, bad in enumerate((good + "\n[[backends]", good.replace("http://", "gopher://")), 1):
             stage.config.write_text(bad, "utf-8")
+            stage.reload(served)
             await served.says("configuration refused", times=count * WORKERS)
             await load.answered(stage.some(150))
 
@@ -35,6 +36,7 @@ async def _changed(stage: Stage) -> None:
         for count, (backends, more, line) in enumerate(changes, 1):
             await load.streams(2)
             stage.write(*backends, more=more, backend=line)
+            stage.reload(served)
             await served.says("configuration in force", times=count * WORKERS)
             for backend in backends:
                 await backend.reached(2)

@@ -57,9 +57,11 @@ async def _play(stage: Stage) -> None:
         await load.answered(stage.some(400))
         # A configuration read anew must not need the disk either.
         stage.write(a, b, c)
+        stage.reload(served)
         await c.reached(10)
         filler.unlink()
         stage.write(a, b)
+        stage.reload(served)
         await served.says("configuration in force", times=WORKERS)
         await load.answered(stage.some(100))
         stage.expect({gateway.pid for gateway in served.gateways()} == before, "a gateway died of it")

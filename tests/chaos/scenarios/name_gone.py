@@ -22,9 +22,11 @@ async def _play(stage: Stage) -> None:
     async with stage.under_load(served) as load:
         await load.answered(stage.some(150))
         stage.write(_Nameless(), b, more=CONTINUE)
+        stage.reload(served)
         await served.says("configuration in force", times=WORKERS)
         await load.answered(stage.some(400))
         stage.write(a, b, more=CONTINUE)
+        stage.reload(served)
         await served.says("configuration in force", times=2 * WORKERS)
         await a.reached(3)
         await load.answered(stage.some(100))

@@ -40,6 +40,6 @@ async def _everywhere(stage: Stage) -> None:
 
 STORM_429 = _one("storm-429", Fault("status", status=429))
 STORM_429_RETRY_AFTER = _one("storm-429-retry-after", Fault("status", status=429, retry_after="2"), short=True)
-STORM_503 = _one("storm-503", Fault("status", status=503), short=True)
-STORM_503_RETRY_AFTER = _one("storm-503-retry-after", Fault("status", status=503, retry_after="2"))
+STORM_503 = _one("storm-503", Fault("status", status=503))
+STORM_503_RETRY_AFTER = _one("storm-503-retry-after", Fault("status", status=503, retry_after="2"), short=True)
 STORM_EVERYWHERE = Scenario("storm-everywhere", _everywhere, Promise(may_refuse=True))
