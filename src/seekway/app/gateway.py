@@ -123,8 +123,10 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """A second Ctrl-C does not wait. The signal is not raised again after the drain, as uvicorn would: it was heeded."""
         self._drain.begin()
-        super().handle_exit(sig, frame)
+        self.force_exit = self.should_exit and sig == signal.SIGINT
+        self.should_exit = True
 
     def stop(self) -> None:
         self._drain.begin()

@@ -35,7 +35,7 @@ class Dispatch:
 
     __slots__ = (
         "_choose", "_continued", "_count", "_desk", "_error", "_exchange", "_kept", "_lane", "_live", "_over", "_paused", "_request", "_sink",
-        "_tried", "_until", "_waits_for", "deadline", "forward", "heard", "time",
+        "_tried", "_until", "_waits_for", "_whole", "deadline", "forward", "heard", "time",
     )  # fmt: skip
 
     def __init__(
@@ -65,8 +65,13 @@ class Dispatch:
         self.deadline = exchange.deadline
         self.heard = False
         self._kept: KeptAnswer | None = None
+        self._whole: list[Event] | None = None
+        """What has come for a client that reads only whole answers: until the end another backend may still begin anew."""
         self.forward = sink.feed
-        if lane.policy.continue_streams != "off" and can_be_continued(request, lane.policy):
+        if not request.stream:
+            self._whole = []
+            self.forward = self._whole.extend
+        elif lane.policy.continue_streams != "off" and can_be_continued(request, lane.policy):
             self._kept = KeptAnswer(sink.feed, lane.policy)
             self.forward = self._kept.feed
 
@@ -125,7 +130,9 @@ class Dispatch:
 
     def attempt_ended(self, tail: Sequence[Event], now: float) -> None:
         self._live = ()
-        if self._kept is not None and self._continued:
+        if self._whole:
+            tail = (*self._whole, *tail)
+        elif self._kept is not None and self._continued:
             tail = self._kept.whole(tail)
         self.heard = True
         self._sink.feed(tail)
@@ -140,6 +147,9 @@ class Dispatch:
         self, attempt: Attempt, error: SeekwayError, rest: Sequence[Event], now: float, *, final: bool
     ) -> None:
         self._live = tuple(other for other in self._live if other is not attempt)
+        if self._whole is not None:
+            self._whole.clear()
+            self.heard = False
         if final and not self._continued:
             self._error = error
         elif self._live:

@@ -421,3 +421,11 @@ def test_a_pool_that_was_made_anew_replaces_the_old_one() -> None:
     assert bench.endpoints[0].neighbours == []
     assert len(other.endpoints[0].neighbours) == 1
     assert [lane.requests for lane in bench.dispatcher.lanes()] == [2]
+
+
+def test_a_client_that_reads_whole_answers_sees_no_failure_in_their_middle() -> None:
+    broken: Script = ((TextDelta("Hal"),), StreamInterrupted("cut"))
+    bench = DispatchBench((broken,), GOOD)
+    asked = bench.ask(msgspec.structs.replace(REQUEST, stream=False))
+    assert (asked.heard.text, asked.heard.ended, asked.exchange.record.attempts) == ("Hello", 1, 2)
+    assert bench.outstanding == 0
