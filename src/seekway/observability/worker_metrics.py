@@ -116,7 +116,7 @@ def _families(families: Iterable[Metric]) -> tuple[_Family, ...]:
             family.name,
             family.documentation,
             family.type,
-            tuple(_Sample(sample.name, sample.labels, sample.value) for sample in family.samples),
+            tuple(_Sample(sample.name, sample.labels, float(sample.value)) for sample in family.samples),
         )
         for family in families
     )
