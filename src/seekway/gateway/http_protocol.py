@@ -82,6 +82,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         super().on_headers_complete()
         self._head_came()
+        if self.parser.should_upgrade():
+            # The parser passes over what stands behind a request to upgrade, so no later request can be told from it.
+            self.cycle.keep_alive = False
 
     def on_message_complete(self) -> None:
         self._in_message = False
