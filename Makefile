@@ -102,6 +102,18 @@ clients-lock: $(VENV)/.bootstrap ## Resolve the published clients again
 	@cd $(NODE_CLIENTS) && npm install --silent --package-lock-only --omit-lockfile-registry-resolved --ignore-scripts --no-audit --no-fund
 	@$(BIN)/python scripts/strip_lock.py $(NODE_CLIENTS)/package-lock.json
 
+FUZZ := .cache/fuzz/site
+TARGET ?= http
+fuzz: $(VENV)/.dev ## Attack the wire code for long; TARGET=http, bodies, encoders or upstream, ARGS for libFuzzer
+	@if ! cmp -s tests/fuzz/requirements.lock $(FUZZ)/installed.lock; then \
+	  rm -rf $(FUZZ) && $(UV) pip install --quiet --python $(BIN)/python --target $(FUZZ) --require-hashes -r tests/fuzz/requirements.lock && \
+	  cp tests/fuzz/requirements.lock $(FUZZ)/installed.lock; \
+	fi
+	@PYTHONPATH=$(FUZZ) $(BIN)/python -m tests.fuzz $(TARGET) -timeout=20 -artifact_prefix=.cache/fuzz/ $(or $(ARGS),-max_total_time=600)
+
+fuzz-lock: $(VENV)/.bootstrap ## Resolve the fuzzing engine again
+	@$(LOCK) tests/fuzz/requirements.in -o tests/fuzz/requirements.lock
+
 bench-engine: $(VENV)/.dev ## Figures of engine, gateway and direct mode, into benchmarks/results/; ARGS=--short for a quick one
 	@$(BIN)/python -m benchmarks.engine $(ARGS)
 
