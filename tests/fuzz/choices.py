@@ -11,8 +11,38 @@ from msgspec import inspect
 
 T = TypeVar("T")
 _MOST_DEEP = 8
-_TEXTS = ("", "a", "deepseek-chat", "fake", "user", "text", "<think>", "\x00", "\u2028", "😀", "data: [DONE]\n\n", "a" * 300)
-_ODD: tuple[object, ...] = (None, True, -1, 0, 2**31, 2**63, 2**64, 10**40, 1.5, -0.0, 1e308, "", [], {}, [[]], {"": None})
+_TEXTS = (
+    "",
+    "a",
+    "deepseek-chat",
+    "fake",
+    "user",
+    "text",
+    "<think>",
+    "\x00",
+    "\u2028",
+    "😀",
+    "data: [DONE]\n\n",
+    "a" * 300,
+)
+_ODD: tuple[object, ...] = (
+    None,
+    True,
+    -1,
+    0,
+    2**31,
+    2**63,
+    2**64,
+    10**40,
+    1.5,
+    -0.0,
+    1e308,
+    "",
+    [],
+    {},
+    [[]],
+    {"": None},
+)
 
 
 class Choices:

@@ -80,6 +80,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         super().on_body(body)
 
     def on_headers_complete(self) -> None:
+        if self.parser.get_http_version() not in ("1.0", "1.1"):
+            # The parser lets 0.9 and 2.0 pass, whose framing is another; what is raised here becomes a 400.
+            raise InvalidRequest("Only HTTP/1.0 and HTTP/1.1 are spoken here.")
         super().on_headers_complete()
         self._head_came()
         if self.parser.should_upgrade():
