@@ -25,24 +25,8 @@ _TEXTS = (
     "data: [DONE]\n\n",
     "a" * 300,
 )
-_ODD: tuple[object, ...] = (
-    None,
-    True,
-    -1,
-    0,
-    2**31,
-    2**63,
-    2**64,
-    10**40,
-    1.5,
-    -0.0,
-    1e308,
-    "",
-    [],
-    {},
-    [[]],
-    {"": None},
-)
+_EMPTY: tuple[object, ...] = (list[object](), dict[str, object](), [list[object]()])
+_ODD: tuple[object, ...] = (None, True, -1, 0, 2**31, 2**63, 2**64, 10**40, 1.5, -0.0, 1e308, "", *_EMPTY, {"": None})
 
 
 class Choices:
@@ -134,7 +118,7 @@ def _schema(choices: Choices, depth: int) -> dict[str, object]:
     if depth > _MOST_DEEP:
         return {}
     names = ("type", "properties", "required", "additionalProperties", "items", "anyOf", "$defs", "enum", "const")
-    kinds = ("object", "array", "string", ["string", "null"], False, [], {}, [[]], {"a": {}}, ["a"])
+    kinds: tuple[object, ...] = ("object", "array", "string", ["string", "null"], False, *_EMPTY, {"a": {}}, ["a"])
     made: dict[str, object] = {}
     while choices and not choices.chance(3):
         made[choices.pick(names)] = _schema(choices, depth + 1) if choices.chance(3) else choices.pick(kinds)

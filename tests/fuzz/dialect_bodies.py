@@ -59,11 +59,15 @@ def read_one(read: Callable[[bytes, str], object], body: bytes) -> None:
     try:
         made = read(body, "id-1")
     except SeekwayError as error:
-        assert not isinstance(error, (ServerError, OperatorError)), f"A body is said to be our fault: {error!r}"
-        assert error.message.strip(), "An error says nothing."
-        msgspec.json.decode(encode_error(error), type=ErrorEnvelope)
-        msgspec.json.decode(encode_anthropic_error(error, "id-1"), type=AnthropicErrorEnvelope)
+        _check_refusal(error)
         return
     # It crosses the worker's pipe and, as JSON, the wire to other servers.
     msgspec.msgpack.decode(msgspec.msgpack.encode(made))
     msgspec.json.decode(msgspec.json.encode(made))
+
+
+def _check_refusal(error: SeekwayError) -> None:
+    assert not isinstance(error, (ServerError, OperatorError)), f"A body is said to be our fault: {error!r}"
+    assert error.message.strip(), "An error says nothing."
+    msgspec.json.decode(encode_error(error), type=ErrorEnvelope)
+    msgspec.json.decode(encode_anthropic_error(error, "id-1"), type=AnthropicErrorEnvelope)

@@ -90,8 +90,7 @@ def _answer(payloads: list[bytes]) -> None:
                 events += reader.read(payload)
             events += reader.end()
     except SeekwayError as error:
-        assert error.message.strip(), "An error says nothing."
-        assert "sk-secret" not in error.message, "An error tells the key."
+        _check_refusal(error)
     else:
         assert isinstance(events[-1], Finish), "A whole stream does not end in its Finish."
         assert sum(isinstance(event, (Usage, Finish)) for event in events) == 2, "Usage and Finish do not stand once."
@@ -101,3 +100,8 @@ def _answer(payloads: list[bytes]) -> None:
             assert (event.name is not None) == (event.index not in named), f"A call is named twice or never: {events}"
             named.add(event.index)
     assert sorted(named) == list(range(len(named))), f"Calls are not counted from nought: {events}"
+
+
+def _check_refusal(error: SeekwayError) -> None:
+    assert error.message.strip(), "An error says nothing."
+    assert "sk-secret" not in error.message, "An error tells the key."

@@ -6,6 +6,7 @@ import asyncio
 import http
 from typing import Any, cast
 
+from httptools import HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from seekway.core.errors import InvalidRequest, RequestTimeout, SeekwayError
@@ -80,12 +81,14 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         super().on_body(body)
 
     def on_headers_complete(self) -> None:
-        if self.parser.get_http_version() not in ("1.0", "1.1"):
+        # None only when the connection is lost.
+        parser = cast("HttpRequestParser", self.parser)
+        if parser.get_http_version() not in ("1.0", "1.1"):
             # The parser lets 0.9 and 2.0 pass, whose framing is another; what is raised here becomes a 400.
             raise InvalidRequest("Only HTTP/1.0 and HTTP/1.1 are spoken here.")
         super().on_headers_complete()
         self._head_came()
-        if self.parser.should_upgrade():
+        if parser.should_upgrade():
             # The parser passes over what stands behind a request to upgrade, so no later request can be told from it.
             self.cycle.keep_alive = False
 
