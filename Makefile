@@ -79,7 +79,7 @@ lock: $(VENV)/.bootstrap ## Resolve the dependencies again
 	@$(LOCK) pyproject.toml requirements-build.in -o requirements.lock
 	@$(LOCK) --extra dev pyproject.toml requirements-build.in -c requirements.lock -o requirements-dev.lock
 
-CLIENTS := openai anthropic langchain litellm dify
+CLIENTS := openai anthropic langchain litellm dify schemathesis
 NODE_CLIENTS := tests/contract/node
 clients: $(VENV)/.bootstrap ## Install the published clients that the contract tests drive
 	@set -e; for name in $(CLIENTS); do \
@@ -110,6 +110,9 @@ fuzz: $(VENV)/.dev ## Attack the wire code for long; TARGET=http, bodies, encode
 	  cp tests/fuzz/requirements.lock $(FUZZ)/installed.lock; \
 	fi
 	@PYTHONPATH=$(FUZZ) $(BIN)/python -m tests.fuzz $(TARGET) -timeout=20 -artifact_prefix=.cache/fuzz/ $(or $(ARGS),-max_total_time=600)
+
+api-fuzz: $(VENV)/.dev clients ## Ask a gateway all that /openapi.json allows, and more; ARGS for schemathesis
+	@$(BIN)/python -m tests.fuzz.openapi_run $(or $(ARGS),--max-examples 200)
 
 fuzz-lock: $(VENV)/.bootstrap ## Resolve the fuzzing engine again
 	@$(LOCK) tests/fuzz/requirements.in -o tests/fuzz/requirements.lock
