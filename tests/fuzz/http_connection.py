@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import re
-from functools import cache
 from typing import NamedTuple
 
 from seekway.gateway.authentication import key_digests
@@ -62,9 +61,19 @@ class _Seen(NamedTuple):
     asked: list[str]
 
 
-@cache
+_machines: dict[bool, Machine] = {}
+
+
 def _machine(*, keyed: bool) -> Machine:
-    return Machine(key_digests("sesame") if keyed else None)
+    if keyed not in _machines:
+        _machines[keyed] = Machine(key_digests("sesame") if keyed else None)
+    return _machines[keyed]
+
+
+def close() -> None:
+    """Let go of what the attacks share."""
+    while _machines:
+        _machines.popitem()[1].close()
 
 
 def pieces_of(data: bytes) -> list[bytes]:

@@ -66,14 +66,15 @@ class ManualClockLoop(asyncio.SelectorEventLoop):
 
 
 class Wire(asyncio.Transport):
-    """The connection's other end: ``sent`` is what the gateway wrote while it was open."""
+    """The connection's other end: ``sent`` is what the gateway wrote while it was open, ``unread`` how much of it still waits here."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__()
         self._loop = loop
         self._protocol: asyncio.BaseProtocol | None = None
         self.sent = bytearray()
-        self.closed = False
+        self.unread = 0
+        self.closing = self.closed = self.aborted = False
         self.reading = True
         self.kept: list[bytes] = []
 
@@ -88,21 +89,25 @@ class Wire(asyncio.Transport):
 
     def lose(self) -> None:
         """The client is gone."""
-        self.close()
+        self.closing = True
+        self._close()
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        if not self.closed:
+        if not self.closing:
             self.sent += data
 
     def close(self) -> None:
-        if not self.closed:
-            self.closed = True
-            self._loop.call_soon(self._lost)
+        """Closed at once only where everything is read."""
+        self.closing = True
+        if not self.unread:
+            self._close()
 
-    abort = close
+    def abort(self) -> None:
+        self.closing = self.aborted = True
+        self._close()
 
     def is_closing(self) -> bool:
-        return self.closed
+        return self.closing
 
     def pause_reading(self) -> None:
         self.reading = False
@@ -112,13 +117,18 @@ class Wire(asyncio.Transport):
         self._loop.call_soon(self._deliver)
 
     def get_write_buffer_size(self) -> int:
-        return 0
+        return self.unread
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         return ("127.0.0.1", 1) if name in ("peername", "sockname") else default
 
+    def _close(self) -> None:
+        if not self.closed:
+            self.closed = True
+            self._loop.call_soon(self._lost)
+
     def _deliver(self) -> None:
-        while self.kept and self.reading and not self.closed:
+        while self.kept and self.reading and not self.closing:
             cast("asyncio.Protocol", self._protocol).data_received(self.kept.pop(0))
 
     def _lost(self) -> None:
@@ -165,6 +175,9 @@ class Machine:
         left = (self.drain.in_flight, self.backend.running, self.services.calls, len(self.front.connections.members()))
         assert left == (0, 0, 0, 0), f"left in flight, at the model, as calls, as connections: {left}"
         assert not self.log.getvalue(), self.log.getvalue()
+
+    def close(self) -> None:
+        self.loop.close()
 
     async def _start(self) -> None:
         """Something to run the loop once with."""

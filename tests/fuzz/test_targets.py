@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.fuzz.http_connection import TOKENS
+from tests.fuzz.http_connection import TOKENS, close
 from tests.fuzz.targets import TARGETS, seeds
 
 _BOUNDED = settings(
@@ -20,6 +22,12 @@ _PIECES = st.one_of(
     st.binary(max_size=4),
 )
 _CONNECTIONS = st.tuples(st.sampled_from((b"k", b"o")), st.lists(_PIECES, max_size=16).map(b"".join)).map(b"".join)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def machines() -> Iterator[None]:
+    yield
+    close()
 
 
 @pytest.mark.parametrize("name", TARGETS)
