@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from seekway.gateway.authentication import key_digests
 from seekway.gateway.fast_path import FastHttpProtocol
 from seekway.gateway.http_protocol import BoundedHttpProtocol
 from tests.fuzz.http_answers import Answer, Asked, read_answers, read_requests
@@ -66,7 +65,7 @@ _machines: dict[bool, Machine] = {}
 
 def _machine(*, keyed: bool) -> Machine:
     if keyed not in _machines:
-        _machines[keyed] = Machine(key_digests("sesame") if keyed else None)
+        _machines[keyed] = Machine("sesame" if keyed else None)
     return _machines[keyed]
 
 

@@ -30,6 +30,7 @@ from seekway.observability.metrics import Metrics
 from seekway.pipeline.assembly import LastingParts, build_pipeline
 from seekway.pipeline.directory import Member
 from tests.fakes.backend import FakeBackend, Step, reply
+from tests.integration.gateway.served import key_table
 
 MOST_BODY = 2048
 _MOST_TURNS = 5000
@@ -138,7 +139,7 @@ class Wire(asyncio.Transport):
 class Machine:
     """One gateway whose fake model repeats what it was told; connections are opened with either protocol."""
 
-    def __init__(self, key_digests: Collection[bytes] | None = None) -> None:
+    def __init__(self, keys: str | None = None) -> None:
         # What uvicorn says of bad requests is not what is looked at here.
         logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
         self.loop = ManualClockLoop()
@@ -148,8 +149,8 @@ class Machine:
         log_settings = LogSettings(level="error", format="json")
         logger, access_log = make_logger(log_settings, self.log), AccessLog(log_settings, io.StringIO())
         self.loop.run_until_complete(self._start())
-        pipeline = build_pipeline(settings, [Member("own", self.backend)], LastingParts())
-        self.services = CallServices(settings.gateway, pipeline, Authenticator(key_digests), self.drain, logger)
+        pipeline = build_pipeline(settings, [Member("own", self.backend)], LastingParts(settings, logger), self.loop)
+        self.services = CallServices(settings.gateway, pipeline, Authenticator(key_table(keys)), self.drain, logger)
         self.front = Front(self.services, model_routes(), RequestLedger(self.drain, metrics, access_log), logger)
         self._config = uvicorn.Config(create_app(self.front, metrics=metrics), log_config=None, lifespan="off")
         self._config.load()

@@ -15,7 +15,6 @@ import pytest
 
 from seekway.core.sections.gateway import GatewaySettings
 from seekway.core.types import Finish, TextDelta, Usage
-from seekway.gateway.authentication import key_digests
 from seekway.gateway.fast_path import FastHttpProtocol
 from seekway.gateway.http_protocol import MOST_HEAD_BYTES
 from tests.fakes.backend import HANG, FakeBackend
@@ -46,8 +45,7 @@ async def unharmed(
     backend: FakeBackend | None = None, gateway: GatewaySettings | None = None, *, key: str | None = None
 ) -> AsyncGenerator[tuple[Served, Connection]]:
     """A gateway and a connection to it; afterwards the next client is served and nothing is left of this one."""
-    digests = None if key is None else key_digests(key)
-    async with serving(backend, gateway, key_digests=digests, http=None) as served:
+    async with serving(backend, gateway, keys=key) as served:
         async with served.connect() as connection:
             yield served, connection
         await served.drain.wait_idle()
@@ -343,7 +341,7 @@ async def test_an_empty_line_does_not_keep_a_connection() -> None:
 
 
 async def test_an_answered_body_is_not_taken_for_ever() -> None:
-    async with serving(http=Impatient, key_digests=key_digests("sesame")) as served, served.connect() as connection:
+    async with serving(http=Impatient, keys="sesame") as served, served.connect() as connection:
         connection.writer.write(post("transfer-encoding: chunked", body=b"5\r\nhello\r\n"))
         assert (await connection.answer()).status == 401
         with contextlib.suppress(ConnectionError):
