@@ -79,7 +79,7 @@ lock: $(VENV)/.bootstrap ## Resolve the dependencies again
 	@$(LOCK) pyproject.toml requirements-build.in -o requirements.lock
 	@$(LOCK) --extra dev pyproject.toml requirements-build.in -c requirements.lock -o requirements-dev.lock
 
-CLIENTS := openai anthropic langchain litellm dify
+CLIENTS := openai anthropic langchain litellm dify schemathesis
 NODE_CLIENTS := tests/contract/node
 clients: $(VENV)/.bootstrap ## Install the published clients that the contract tests drive
 	@set -e; for name in $(CLIENTS); do \
@@ -101,6 +101,21 @@ clients-lock: $(VENV)/.bootstrap ## Resolve the published clients again
 	@set -e; for name in $(CLIENTS); do $(LOCK) tests/contract/requirements-$$name.in -o tests/contract/requirements-$$name.lock; done
 	@cd $(NODE_CLIENTS) && npm install --silent --package-lock-only --omit-lockfile-registry-resolved --ignore-scripts --no-audit --no-fund
 	@$(BIN)/python scripts/strip_lock.py $(NODE_CLIENTS)/package-lock.json
+
+FUZZ := .cache/fuzz/site
+TARGET ?= http
+fuzz: $(VENV)/.dev ## Attack the wire code for long; TARGET=http, bodies, encoders or upstream, ARGS for libFuzzer
+	@if ! cmp -s tests/fuzz/requirements.lock $(FUZZ)/installed.lock; then \
+	  rm -rf $(FUZZ) && $(UV) pip install --quiet --python $(BIN)/python --target $(FUZZ) --require-hashes -r tests/fuzz/requirements.lock && \
+	  cp tests/fuzz/requirements.lock $(FUZZ)/installed.lock; \
+	fi
+	@PYTHONPATH=$(FUZZ) $(BIN)/python -m tests.fuzz $(TARGET) -timeout=20 -artifact_prefix=.cache/fuzz/ $(or $(ARGS),-max_total_time=600)
+
+api-fuzz: $(VENV)/.dev clients ## Ask a gateway all that /openapi.json allows, and more; ARGS for schemathesis
+	@$(BIN)/python -m tests.fuzz.openapi_run $(or $(ARGS),--max-examples 200)
+
+fuzz-lock: $(VENV)/.bootstrap ## Resolve the fuzzing engine again
+	@$(LOCK) tests/fuzz/requirements.in -o tests/fuzz/requirements.lock
 
 bench-engine: $(VENV)/.dev ## Figures of engine, gateway and direct mode, into benchmarks/results/; ARGS=--short for a quick one
 	@$(BIN)/python -m benchmarks.engine $(ARGS)

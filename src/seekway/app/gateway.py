@@ -99,6 +99,7 @@ class _Server(uvicorn.Server):
             app,  # pyright: ignore[reportArgumentType] - uvicorn's own type leaves out ASGI 3 application objects
             http=FastHttpProtocol,
             loop="none",
+            ws="none",
             lifespan="on",
             log_config=None,
             access_log=False,

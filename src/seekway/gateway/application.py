@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from importlib.metadata import version
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
@@ -14,12 +14,13 @@ from starlette.responses import Response
 
 from seekway.core.errors import InternalError, InvalidRequest, MethodNotAllowed, NotFound, SeekwayError
 from seekway.gateway.dialects.openai_errors import ErrorEnvelope
+from seekway.gateway.dialects.openai_models import ModelList, WireModel
 from seekway.gateway.error_response import error_response, form_for
 from seekway.gateway.front import Front
-from seekway.gateway.openapi import DescribedApp, body_of
+from seekway.gateway.openapi import TEXT_METRICS, DescribedApp, answers_of, body_of, health_of
 from seekway.gateway.request_edge import RequestEdge, record_of
-from seekway.gateway.routes.admin_routes import AdminRoutes, TrialBody, TrialReport
-from seekway.gateway.routes.health_routes import HealthRoutes
+from seekway.gateway.routes.admin_routes import AdminRoutes, DataReport, ServedModels, TrialBody, TrialReport
+from seekway.gateway.routes.health_routes import Alive, Health, HealthRoutes
 from seekway.gateway.routes.model_routes import ModelListRoutes, model_endpoint
 from seekway.observability.engine_figures import EngineFigures
 from seekway.observability.metrics import Metrics
@@ -68,7 +69,17 @@ def create_app(
 def _add_model_routes(app: DescribedApp, front: Front) -> None:
     routes = front.routes
     structs = (struct for route in routes for struct in (route.body, route.answer, route.error))
-    app.structs = (*dict.fromkeys(structs), TrialBody, TrialReport)
+    app.structs = (
+        *dict.fromkeys(structs),
+        ModelList,
+        WireModel,
+        Health,
+        Alive,
+        ServedModels,
+        DataReport,
+        TrialBody,
+        TrialReport,
+    )
     for route in routes:
         for path in route.paths:
             app.add_api_route(
@@ -77,31 +88,54 @@ def _add_model_routes(app: DescribedApp, front: Front) -> None:
                 methods=["POST"],
                 tags=["models"],
                 include_in_schema=path == route.paths[0],
-                openapi_extra=body_of(route.body, route.answer, route.error),
+                response_class=Response,
+                openapi_extra=body_of(
+                    route.body, route.answer, route.error, streams="stream" in route.body.__struct_fields__
+                ),
             )
     lists = ModelListRoutes(front)
     for prefix in ("/v1", "", "/beta"):
         shown = prefix == "/v1"
-        app.add_api_route(f"{prefix}/models", lists.models, tags=["models"], include_in_schema=shown)
-        app.add_api_route(f"{prefix}/models/{{model_id:path}}", lists.model, tags=["models"], include_in_schema=shown)
+        _get(app, f"{prefix}/models", lists.models, "models", answers_of(ModelList, ErrorEnvelope), shown=shown)
+        one = answers_of(WireModel, ErrorEnvelope, parameter="model_id")
+        _get(app, f"{prefix}/models/{{model_id:path}}", lists.model, "models", one, shown=shown)
+
+
+def _get(
+    app: FastAPI,
+    path: str,
+    endpoint: Callable[..., Awaitable[Response]],
+    tag: str,
+    described: dict[str, Any],
+    *,
+    shown: bool = True,
+) -> None:
+    app.add_api_route(
+        path, endpoint, tags=[tag], include_in_schema=shown, response_class=Response, openapi_extra=described
+    )
 
 
 def _add_health_routes(app: FastAPI, routes: HealthRoutes) -> None:
-    for path, endpoint in (("/health", routes.health), ("/health/live", routes.live), ("/health/ready", routes.ready)):
-        app.add_api_route(path, endpoint, tags=["health"])
+    for path, endpoint, kind in (
+        ("/health", routes.health, Health),
+        ("/health/live", routes.live, Alive),
+        ("/health/ready", routes.ready, Health),
+    ):
+        _get(app, path, endpoint, "health", health_of(kind))
         # Load balancers probe with either; the server leaves the body out.
         app.add_api_route(path, endpoint, methods=["HEAD"], include_in_schema=False)
-    app.add_api_route("/metrics", routes.metrics, tags=["health"])
+    _get(app, "/metrics", routes.metrics, "health", TEXT_METRICS)
 
 
 def _add_admin_routes(app: FastAPI, routes: AdminRoutes) -> None:
-    app.add_api_route("/api/v1/models", routes.models, tags=["administration"])
-    app.add_api_route("/api/v1/data", routes.data, tags=["administration"])
+    _get(app, "/api/v1/models", routes.models, "administration", answers_of(ServedModels, ErrorEnvelope))
+    _get(app, "/api/v1/data", routes.data, "administration", answers_of(DataReport, ErrorEnvelope))
     app.add_api_route(
         "/api/v1/data",
         routes.try_text,
         methods=["POST"],
         tags=["administration"],
+        response_class=Response,
         openapi_extra=body_of(TrialBody, TrialReport, ErrorEnvelope),
     )
 

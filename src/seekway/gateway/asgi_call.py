@@ -11,7 +11,6 @@ from starlette.types import Receive, Scope, Send
 
 from seekway.core.errors import SeekwayError
 from seekway.gateway.client_writer import RawHeaders
-from seekway.gateway.error_response import error_response
 from seekway.gateway.model_call import CallServices, ModelCall, Operation
 from seekway.gateway.request_body import read_body
 from seekway.gateway.request_edge import record_of
@@ -31,9 +30,12 @@ async def asgi_answer(services: CallServices, operation: Operation, request: Req
         try:
             body = await read_body(request, services.settings.max_body_bytes, call.deadline)
         except SeekwayError as error:
-            record.error = error.code
-            return error_response(error, operation.errors, record.request_id)
-        answer.begin_call = lambda: call.run(request.url.path, body)
+            call.fail(error)
+        except BaseException:
+            call.gone()
+            raise
+        else:
+            answer.begin_call = lambda: call.run(request.url.path, body)
     return answer
 
 

@@ -65,6 +65,7 @@ class FastHttpProtocol(BoundedHttpProtocol):
         self._pending_head = b""
         self._keep_alive = True
         self._idle_since: float | None = None
+        self._unread = 0
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -117,9 +118,8 @@ class FastHttpProtocol(BoundedHttpProtocol):
                 self._body = None
                 self._keep_alive = False
                 call.body_is_late()
-        elif self._idle_since is not None and now - self._idle_since >= self.timeout_keep_alive:
-            # What it has not read by now it will not read.
-            self.transport.abort()
+        else:
+            self._sweep_idle(now)
 
     # The call's writer.
 
@@ -142,6 +142,19 @@ class FastHttpProtocol(BoundedHttpProtocol):
 
     def abort(self) -> None:
         self.transport.abort()
+
+    def _sweep_idle(self, now: float) -> None:
+        """Cut off whoever neither asks nor reads; an answer that is still being read keeps its connection."""
+        if self._idle_since is None:
+            if not self.transport.is_closing():
+                return
+            self._idle_since = now
+        unread, before = self.transport.get_write_buffer_size(), self._unread
+        self._unread = unread
+        if unread < before:
+            self._idle_since = now
+        elif now - self._idle_since >= (self.head_timeout_s if self._discard else self.timeout_keep_alive):
+            self.transport.abort()
 
     def _begin_fast(self, front: Front, data: bytes) -> bool:
         """False when the other path must read this request."""
@@ -181,6 +194,7 @@ class FastHttpProtocol(BoundedHttpProtocol):
             self._discard = max(length - len(rest), 0)
             self._backlog += rest[length:]
             self._reader = _Reader()
+            self._go_on_behind()
         elif len(rest) >= length:
             self._backlog += rest[length:]
             self._run(call, bytes(rest[:length]))
@@ -209,8 +223,8 @@ class FastHttpProtocol(BoundedHttpProtocol):
             # The two readings of where this request ends differ: nothing that follows on this connection can be trusted.
             self._keep_alive = False
             self._backlog.clear()
-            call.gone()
             self.send_400_response("")
+            call.gone()
             return
         call.run(self._path, body)
 
@@ -222,6 +236,8 @@ class FastHttpProtocol(BoundedHttpProtocol):
     def _throw_away(self, data: bytes) -> bytes:
         thrown = min(self._discard, len(data))
         self._discard -= thrown
+        if not self._discard:
+            self._idle_since = self.loop.time()
         return data[thrown:]
 
     def _call_over(self) -> None:
@@ -230,13 +246,13 @@ class FastHttpProtocol(BoundedHttpProtocol):
         if front is not None and record is not None:
             front.ledger.ended(record)
         self.server_state.total_requests += 1
-        if self.transport.is_closing():
-            return
+        self._idle_since = self.loop.time()
         if not self._keep_alive:
             self.transport.close()
-            return
-        self._idle_since = self.loop.time()
-        if self._backlog:
+        self._go_on_behind()
+
+    def _go_on_behind(self) -> None:
+        if self._backlog and not self.transport.is_closing():
             self.loop.call_soon(self._next)
 
     def _next(self) -> None:

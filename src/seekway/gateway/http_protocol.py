@@ -6,18 +6,21 @@ import asyncio
 import http
 from typing import Any, cast
 
+from httptools import HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from seekway.core.errors import InvalidRequest, RequestTimeout, SeekwayError
 from seekway.gateway.dialects.openai_errors import encode_error
 
 MOST_HEAD_BYTES = 64 * 1024
+_MOST_FRAMING = 16
 
 
 class BoundedHttpProtocol(HttpToolsProtocol):
     """Closes a connection whose request line and headers do not come within ``head_timeout_s`` or are larger than ``MOST_HEAD_BYTES``.
 
     The first head is awaited from the connection's beginning, later ones from their first byte; between requests ``timeout_keep_alive`` holds.
+    What a client still sends of a body that is answered already is taken for ``head_timeout_s``, and chunks may not be mostly framing.
     """
 
     head_timeout_s = 15.0
@@ -28,6 +31,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._in_head = False
         self._in_message = False
+        self._messages = 0
+        self._body_bytes = 0
+        self._framing_bytes = 0
 
     @property
     def _between_requests(self) -> bool:
@@ -43,23 +49,54 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        message, in_body, body_bytes = self._messages, self._in_message and not self._in_head, self._body_bytes
         super().data_received(data)
+        if self.transport.is_closing():
+            return
         self._head_bytes = self._head_bytes + len(data) if self._in_head else 0
-        if self._head_bytes > MOST_HEAD_BYTES and not self.transport.is_closing():
+        if self._head_bytes > MOST_HEAD_BYTES:
             self._refuse(InvalidRequest(f"The request's headers are larger than {MOST_HEAD_BYTES} bytes; send fewer."))
+        if in_body and self._in_message and message == self._messages:
+            self._framing_bytes += len(data) - (self._body_bytes - body_bytes)
+            if self._framing_bytes > MOST_HEAD_BYTES + _MOST_FRAMING * self._body_bytes:
+                self._refuse(InvalidRequest("The request's chunks are mostly framing; send larger ones."))
+        if not self._answering():
+            # Whatever came took away the timer of an idle connection.
+            self._await_head()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._in_head = self._in_message = True
+        self._messages += 1
+        self._body_bytes = self._framing_bytes = 0
         self._await_head()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        # A trailer is no header: whoever judged the head on the way here has not seen it.
+        if self._in_head:
+            super().on_header(name, value)
+
+    def on_body(self, body: bytes) -> None:
+        self._body_bytes += len(body)
+        super().on_body(body)
+
     def on_headers_complete(self) -> None:
-        self._head_came()
+        # None only when the connection is lost.
+        parser = cast("HttpRequestParser", self.parser)
+        if parser.get_http_version() not in ("1.0", "1.1"):
+            # The parser lets 0.9 and 2.0 pass, whose framing is another; what is raised here becomes a 400.
+            raise InvalidRequest("Only HTTP/1.0 and HTTP/1.1 are spoken here.")
         super().on_headers_complete()
+        self._head_came()
+        if parser.should_upgrade():
+            # The parser passes over what stands behind a request to upgrade, so no later request can be told from it.
+            self.cycle.keep_alive = False
 
     def on_message_complete(self) -> None:
         self._in_message = False
         super().on_message_complete()
+        if not self._answering():
+            self._head_came()
 
     def send_400_response(self, msg: str) -> None:
         self._refuse(InvalidRequest("The request is not valid HTTP; see /docs."))
@@ -90,8 +127,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         return cycle is not None and not self.cycle.response_complete
 
     def _refuse(self, error: SeekwayError) -> None:
-        """The last words on a connection; into an answer that has begun none are put."""
-        if not self._answering():
+        """The last words on a connection; into an answer that has begun none are put, and a request that has had its answer gets no second."""
+        in_body = self._in_message and not self._in_head
+        if not self._answering() and not in_body:
             body = encode_error(error)
             head = (
                 f"HTTP/1.1 {error.status} {http.HTTPStatus(error.status).phrase}\r\ncontent-type: application/json\r\n"

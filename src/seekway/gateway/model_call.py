@@ -83,6 +83,11 @@ class CallServices:
         self._calls = 0
         self._idle: asyncio.Future[None] | None = None
 
+    @property
+    def calls(self) -> int:
+        """How many go by these now."""
+        return self._calls
+
     def enter(self) -> None:
         """A call goes by these, until :meth:`leave`."""
         self._calls += 1

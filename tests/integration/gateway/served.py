@@ -145,6 +145,7 @@ async def serving(
     others: Sequence[Member] = (),
     keys: str | None = None,
     http: type[BoundedHttpProtocol] | None = None,
+    most_s: float = 30,
 ) -> AsyncGenerator[Served]:
     backend, http = backend or FakeBackend(), http or PROTOCOL
     settings = Settings(gateway=gateway or GatewaySettings(), aliases={"short": "fake"}, cache=CACHE)
@@ -158,7 +159,7 @@ async def serving(
     app = create_app(front, metrics=metrics)
     server = _Server(uvicorn.Config(app, log_config=None, http=http, lifespan="on", timeout_graceful_shutdown=5))
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+        async with asyncio.timeout(most_s), asyncio.TaskGroup() as group:
             group.create_task(server.serve(sockets=[listener]))
             await server.listening.wait()
             try:

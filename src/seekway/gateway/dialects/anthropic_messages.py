@@ -29,7 +29,7 @@ from seekway.core.types import (
     ToolChoice,
 )
 from seekway.gateway.dialects.anthropic_blocks import WireBlock, WireTurn, read_conversation
-from seekway.gateway.dialects.json_body import BodyDecoder
+from seekway.gateway.dialects.json_body import BodyDecoder, sendable
 from seekway.gateway.dialects.list_positions import with_positions
 
 _MOST_TOKENS = 393216
@@ -168,7 +168,7 @@ def read_prompt(
     if choice.mode in ("required", "named") and wire.thinking is None:
         thinking = msgspec.structs.replace(thinking, enabled=False)
     one_call = wire.tool_choice is not None and wire.tool_choice.disable_parallel_tool_use and tools
-    return GenerateRequest(
+    request = GenerateRequest(
         id=request_id,
         model=wire.model,
         messages=read_conversation(wire.system, wire.messages),
@@ -182,6 +182,7 @@ def read_prompt(
         # OpenAI's name for it, which the servers that heed it know.
         extra={"parallel_tool_calls": False} if one_call else {},
     )
+    return sendable(request)
 
 
 def model_for(name: str, known: Callable[[str], bool]) -> str:

@@ -9,13 +9,29 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from seekway.core.errors import InvalidParameter, InvalidRequest, MalformedBody, SeekwayError
+from seekway.core.types import GenerateRequest
 
 BodyT = TypeVar("BodyT", bound=msgspec.Struct)
 ReadT = TypeVar("ReadT")
 
+_pack = msgspec.msgpack.Encoder().encode
 _BOM = b"\xef\xbb\xbf"
 _PATH = re.compile(r"^(?P<what>.*?)(?: - at `(?:key in )?\$(?P<path>[^`]*)`)?$", re.DOTALL)
 _MISSING = re.compile(r"missing required field `(?P<name>[^`]+)`")
+
+
+def sendable(request: GenerateRequest) -> GenerateRequest:
+    """``request``, whose free-form parts can be written to a worker's pipe.
+
+    Raises ``InvalidRequest`` for a whole number of more than 64 bits in them, which decodes and cannot be encoded.
+    """
+    schema = request.response_format.schema
+    if request.extra or request.tools or schema is not None:
+        try:
+            _pack((request.extra, request.tools, schema))
+        except (OverflowError, RecursionError) as error:
+            raise InvalidRequest("A number in the body is too large, or a value is nested too deeply.") from error
+    return request
 
 
 class BodyDecoder(Generic[BodyT]):

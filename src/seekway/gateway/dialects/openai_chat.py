@@ -21,7 +21,7 @@ from seekway.core.types import (
     Sampling,
     Thinking,
 )
-from seekway.gateway.dialects.json_body import BodyDecoder
+from seekway.gateway.dialects.json_body import BodyDecoder, sendable
 from seekway.gateway.dialects.openai_messages import WireMessage, read_messages, texts
 from seekway.gateway.dialects.openai_tools import WireTool, WireToolChoice, check_strict, read_tool_choice, read_tools
 
@@ -138,7 +138,7 @@ def read_chat(body: bytes, request_id: str) -> tuple[GenerateRequest, Delivery]:
         stream=delivery.stream,
         extra=extra,
     )
-    return request, delivery
+    return sendable(request), delivery
 
 
 def refuse_several(n: int | None) -> None:

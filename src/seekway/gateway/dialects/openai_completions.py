@@ -25,7 +25,7 @@ from seekway.core.types import (
     ToolCallDelta,
     Usage,
 )
-from seekway.gateway.dialects.json_body import BodyDecoder
+from seekway.gateway.dialects.json_body import BodyDecoder, sendable
 from seekway.gateway.dialects.openai_chat import (
     Delivery,
     Fraction,
@@ -135,7 +135,7 @@ def read_completion(body: bytes, request_id: str, *, beta: bool) -> tuple[Genera
         stream=delivery.stream,
         extra=extra,
     )
-    return request, delivery
+    return sendable(request), delivery
 
 
 def _prompt(prompt: str | list[str | int | list[int]]) -> str | tuple[int, ...]:

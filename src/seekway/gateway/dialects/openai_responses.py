@@ -14,7 +14,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from seekway.core.errors import InvalidParameter, InvalidRequest, UnsupportedParameter
 from seekway.core.types import GenerateRequest, JsonSchema, Message, ResponseFormat, Sampling, Thinking
-from seekway.gateway.dialects.json_body import BodyDecoder
+from seekway.gateway.dialects.json_body import BodyDecoder, sendable
 from seekway.gateway.dialects.openai_chat import (
     EFFORTS,
     Fraction,
@@ -99,7 +99,7 @@ class ResponsesBody(msgspec.Struct, frozen=True):
     tools: Annotated[list[WireResponseTool], Meta(max_length=128)] | None = None
     tool_choice: WireResponseToolChoice | None = None
     parallel_tool_calls: bool | None = None
-    max_tool_calls: int | None = None
+    max_tool_calls: Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)] | None = None
     max_output_tokens: Tokens | None = None
     temperature: Temperature | None = None
     top_p: Fraction | None = None
@@ -203,7 +203,7 @@ def read_response_request(body: bytes, request_id: str) -> tuple[GenerateRequest
         user=wire.user,
     )
     include = wire.include or ()
-    return request, ResponsesDelivery(bool(wire.stream), "reasoning.encrypted_content" in include, echo)
+    return sendable(request), ResponsesDelivery(bool(wire.stream), "reasoning.encrypted_content" in include, echo)
 
 
 def _refuse(wire: ResponsesBody, extra: dict[str, Any]) -> None:

@@ -19,7 +19,7 @@ class RerankBody(msgspec.Struct, frozen=True):
     model: Annotated[str, Meta(min_length=1)]
     query: Annotated[str, Meta(min_length=1)]
     documents: Annotated[list[str | WireDocument], Meta(min_length=1, max_length=4096)]
-    top_n: Annotated[int, Meta(ge=1)] | None = None
+    top_n: Annotated[int, Meta(ge=1, le=2**31 - 1)] | None = None
     return_documents: bool | None = None
 
 

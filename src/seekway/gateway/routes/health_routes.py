@@ -28,6 +28,10 @@ class Health(msgspec.Struct, frozen=True):
     backends_away: dict[str, str] = {}
 
 
+class Alive(msgspec.Struct, frozen=True):
+    status: Literal["ok"] = "ok"
+
+
 class HealthRoutes:
     def __init__(self, front: Front, metrics: Metrics, workers: WorkerMetrics | None) -> None:
         self._front = front
@@ -44,7 +48,7 @@ class HealthRoutes:
 
     async def live(self, request: Request) -> Response:
         """200 as long as the process answers at all."""
-        return Response(b'{"status":"ok"}', media_type="application/json")
+        return Response(msgspec.json.encode(Alive()), media_type="application/json")
 
     async def metrics(self, request: Request) -> Response:
         """Prometheus' text format or OpenMetrics, as asked for; engines and other workers are asked for at most a second each."""
