@@ -31,6 +31,8 @@ class RequestRecord:
     """How often a backend was asked."""
     status: int = 0
     started: float = field(default_factory=time.perf_counter)
+    ended: float = 0.0
+    """0 while the request is under way; afterwards nothing of the record changes, for it is read later."""
     first_token_at: float | None = None
     last_token_at: float | None = None
     usage: Usage | None = None
@@ -42,7 +44,8 @@ class RequestRecord:
     """The error's stable code, empty when all went well."""
 
     def duration_s(self) -> float:
-        return time.perf_counter() - self.started
+        """Up to the end, or to now while there is none."""
+        return (self.ended or time.perf_counter()) - self.started
 
     def time_to_first_token_s(self) -> float | None:
         return None if self.first_token_at is None else self.first_token_at - self.started
