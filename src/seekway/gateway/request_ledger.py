@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+import time
 
 from seekway.gateway.drain import Drain
 from seekway.observability.access_log import AccessLog
@@ -27,6 +28,7 @@ class RequestLedger:
     def ended(self, record: RequestRecord) -> None:
         """Once for each record that was begun."""
         self.drain.leave()
+        record.ended = time.perf_counter()
         self._metrics.request_ended(record)
         self._access_log.write(record)
 

@@ -17,6 +17,8 @@ from seekway.observability.record import RequestRecord
 
 _FLUSH_S = 0.1
 _MOST_WAITING = 256
+_PIPE_BYTES = 4096
+"""What goes into a pipe in one piece: lines of several processes must not be mixed."""
 
 
 class AccessLine(msgspec.Struct, omit_defaults=True):
@@ -44,9 +46,9 @@ class AccessLine(msgspec.Struct, omit_defaults=True):
 
 
 class AccessLog:
-    """Lines wait at most ``_FLUSH_S`` for company and go out in one write; :meth:`flush` at the end of the process.
+    """Records wait at most ``_FLUSH_S`` for company, and their lines are made and written together; :meth:`flush` at the end of the process.
 
-    Only JSON is batched: at a terminal somebody watches.
+    One after the other, lines cost half of what they do in between requests. Only JSON is batched: at a terminal somebody watches.
     """
 
     def __init__(self, settings: LogSettings, stream: TextIO | None = None) -> None:
@@ -55,24 +57,25 @@ class AccessLog:
         self._console = make_logger(settings, stream) if is_console(settings, out) else None
         self._debug = settings.level == "debug"
         self._quiet = settings.level in ("warning", "error")
-        self._waiting: list[bytes] = []
+        self._waiting: list[RequestRecord] = []
         self._encode = msgspec.json.Encoder().encode
         self._second = 0
         self._prefix = ""
 
     def write(self, record: RequestRecord) -> None:
         # Probes and scrapes come every few seconds and say nothing while they succeed.
-        routine = record.status < 400 and record.route.startswith(("/health", "/metrics"))
-        if self._quiet or (routine and not self._debug):
+        if self._quiet:
             return
-        line = self._line(record, "debug" if routine else "info")
         if self._console is not None:
-            fields = msgspec.to_builtins(line)
+            routine = _is_routine(record)
+            if routine and not self._debug:
+                return
+            fields = msgspec.to_builtins(self._line(record, "debug" if routine else "info", 0.0))
             for name in ("timestamp", "level", "event"):
                 del fields[name]
             (self._console.debug if routine else self._console.info)("request", **fields)
             return
-        self._waiting.append(self._encode(line))
+        self._waiting.append(record)
         if len(self._waiting) == 1:
             asyncio.get_running_loop().call_later(_FLUSH_S, self.flush)
         elif len(self._waiting) >= _MOST_WAITING:
@@ -80,14 +83,32 @@ class AccessLog:
 
     def flush(self) -> None:
         if self._waiting:
-            lines, self._waiting = self._waiting, []
+            records, self._waiting = self._waiting, []
+            since = time.time() - time.perf_counter()
+            lines: list[bytes] = []
+            size = 0
+            for record in records:
+                routine = _is_routine(record)
+                if routine and not self._debug:
+                    continue
+                line = self._encode(self._line(record, "debug" if routine else "info", since))
+                if size + len(line) >= _PIPE_BYTES:
+                    self._write(lines)
+                    lines, size = [], 0
+                lines.append(line)
+                size += len(line) + 1
+            self._write(lines)
+
+    def _write(self, lines: list[bytes]) -> None:
+        if lines:
             self._out.write((b"\n".join(lines) + b"\n").decode())
 
-    def _line(self, record: RequestRecord, level: str) -> AccessLine:
+    def _line(self, record: RequestRecord, level: str, since: float) -> AccessLine:
+        """``since`` is when ``time.perf_counter`` was 0, in seconds since 1970."""
         first = record.time_to_first_token_s()
         usage = record.usage
         return AccessLine(
-            self._now(),
+            self._timestamp(since + (record.ended or time.perf_counter())),
             level,
             "request",
             mask(record.request_id),
@@ -108,11 +129,14 @@ class AccessLog:
             record.error,
         )
 
-    def _now(self) -> str:
+    def _timestamp(self, at: float) -> str:
         """ISO 8601 in UTC; the part up to the second is made once a second."""
-        now = time.time()
-        second = int(now)
+        second = int(at)
         if second != self._second:
             self._second = second
             self._prefix = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-        return f"{self._prefix}.{int((now - second) * 1e6):06d}Z"
+        return f"{self._prefix}.{int((at - second) * 1e6):06d}Z"
+
+
+def _is_routine(record: RequestRecord) -> bool:
+    return record.status < 400 and record.route.startswith(("/health", "/metrics"))

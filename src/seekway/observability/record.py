@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
 
 from seekway.core.types import Usage
 
 
-@dataclass(slots=True)
 class RequestRecord:
     """Times are ``time.perf_counter`` seconds; ``model`` is the resolved model's id, empty until it is known."""
 
-    request_id: str
-    method: str = ""
-    path: str = ""
-    """As asked for, without the query."""
-    route: str = ""
-    """The gRPC method's path, or the route's template, such as ``/v1/models/{model_id}``; ``unmatched`` where there is none."""
-    operation: str = ""
-    """``chat``, ``text_completion``, ``embeddings``, ``rerank`` or ``count_tokens``; empty on other routes."""
-    model: str = ""
+    # Defaults of the class: one is made for every request, and many of these stay as they are.
     backend: str = ""
     tenant: str = ""
     key_id: str = ""
@@ -29,8 +19,8 @@ class RequestRecord:
     """``hit``, ``semantic``, ``miss`` or ``bypass`` where a cache was asked."""
     attempts: int = 0
     """How often a backend was asked."""
-    status: int = 0
-    started: float = field(default_factory=time.perf_counter)
+    ended: float = 0.0
+    """0 while the request is under way; afterwards nothing of the record changes, for it is read later."""
     first_token_at: float | None = None
     last_token_at: float | None = None
     usage: Usage | None = None
@@ -41,8 +31,32 @@ class RequestRecord:
     error: str = ""
     """The error's stable code, empty when all went well."""
 
+    def __init__(
+        self,
+        request_id: str,
+        method: str = "",
+        path: str = "",
+        *,
+        route: str = "",
+        operation: str = "",
+        model: str = "",
+        status: int = 0,
+    ) -> None:
+        self.request_id = request_id
+        self.method = method
+        self.path = path
+        """As asked for, without the query."""
+        self.route = route
+        """The gRPC method's path, or the route's template, such as ``/v1/models/{model_id}``; ``unmatched`` where there is none."""
+        self.operation = operation
+        """``chat``, ``text_completion``, ``embeddings``, ``rerank`` or ``count_tokens``; empty on other routes."""
+        self.model = model
+        self.status = status
+        self.started = time.perf_counter()
+
     def duration_s(self) -> float:
-        return time.perf_counter() - self.started
+        """Up to the end, or to now while there is none."""
+        return (self.ended or time.perf_counter()) - self.started
 
     def time_to_first_token_s(self) -> float | None:
         return None if self.first_token_at is None else self.first_token_at - self.started

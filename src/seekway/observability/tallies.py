@@ -7,7 +7,7 @@ of one event loop's thread, and become Prometheus' families only when somebody s
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -17,9 +17,10 @@ Labels = tuple[str, ...]
 
 
 class Counter(Collector):
-    """``name`` without ``_total``; label values are given in the order of ``labels``."""
+    """``name`` without ``_total``; label values are given in the order of ``labels``. ``before`` is called when somebody is about to read."""
 
-    def __init__(self, name: str, text: str, labels: Sequence[str]) -> None:
+    def __init__(self, name: str, text: str, labels: Sequence[str], before: Callable[[], None]) -> None:
+        self._before = before
         self._name, self._text, self._labels = name, text, tuple(labels)
         self._values: dict[Labels, float] = {}
 
@@ -31,6 +32,7 @@ class Counter(Collector):
         yield CounterMetricFamily(self._name, self._text, labels=self._labels)
 
     def collect(self) -> Iterator[Metric]:
+        self._before()
         family = CounterMetricFamily(self._name, self._text, labels=self._labels)
         for labels, value in self._values.items():
             family.add_metric(labels, value)
@@ -48,7 +50,10 @@ class _Cell:
 class Histogram(Collector):
     """``buckets`` are upper bounds, ascending, without infinity."""
 
-    def __init__(self, name: str, text: str, labels: Sequence[str], buckets: Sequence[float]) -> None:
+    def __init__(
+        self, name: str, text: str, labels: Sequence[str], buckets: Sequence[float], before: Callable[[], None]
+    ) -> None:
+        self._before = before
         self._name, self._text, self._labels = name, text, tuple(labels)
         self._buckets = tuple(buckets)
         self._cells: dict[Labels, _Cell] = {}
@@ -64,6 +69,7 @@ class Histogram(Collector):
         yield HistogramMetricFamily(self._name, self._text, labels=self._labels)
 
     def collect(self) -> Iterator[Metric]:
+        self._before()
         family = HistogramMetricFamily(self._name, self._text, labels=self._labels)
         bounds = [*(str(floatToGoString(bound)) for bound in self._buckets), "+Inf"]
         for labels, cell in self._cells.items():

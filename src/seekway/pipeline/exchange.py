@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from seekway.core.errors import InternalError
@@ -36,7 +35,6 @@ class Headers:
 NO_HEADERS = Headers()
 
 
-@dataclass(slots=True)
 class Exchange:
     """One request on its way. ``selection`` and ``route`` are set by the stage that resolves the model's name: where it may go, and where it goes.
 
@@ -48,17 +46,29 @@ class Exchange:
     ``response_headers`` are added to the answer's head, names in lower case.
     """
 
-    record: RequestRecord
-    caller: Caller = ANONYMOUS
-    headers: Headers = NO_HEADERS
+    # Defaults of the class: one is made for every request, and most of these stay as they are.
     selection: Selection[Endpoint] | None = None
-    route: Route | None = None
     capability: Capability | None = None
-    trial: bool = False
-    deadline: float | None = None
     answer: Sequence[Event] | None = None
-    response_headers: list[tuple[bytes, bytes]] = field(default_factory=list[tuple[bytes, bytes]])
-    _at_end: list[Callable[[], None]] = field(default_factory=list[Callable[[], None]])
+
+    def __init__(
+        self,
+        record: RequestRecord,
+        caller: Caller = ANONYMOUS,
+        headers: Headers = NO_HEADERS,
+        *,
+        route: Route | None = None,
+        trial: bool = False,
+        deadline: float | None = None,
+    ) -> None:
+        self.record = record
+        self.caller = caller
+        self.headers = headers
+        self.route = route
+        self.trial = trial
+        self.deadline = deadline
+        self.response_headers: list[tuple[bytes, bytes]] = []
+        self._at_end: list[Callable[[], None]] = []
 
     @property
     def resolved(self) -> Route:

@@ -76,12 +76,26 @@ class Pipeline:
 
         Cancelling the flow stops the backend at once. What the sink is told is a whole stream or an error, see :class:`EventSink`.
         """
+        # As _run, but that one reading of the clock is a stage's end and the next one's beginning.
+        clock = time.perf_counter
+        then = clock()
         for position, (stage, figures) in enumerate(self._request_stages):
-            admitted = self._run(stage, figures, request, exchange)
-            if not isinstance(admitted, GenerateRequest):
-                rest = partial(self._admit_rest, position, admitted, request, exchange)
-                return Admission(admitted, rest, partial(self._go, exchange=exchange, sink=sink), sink)
-            request = admitted
+            figures.calls += 1
+            try:
+                admitted = stage(request, exchange)
+            except SeekwayError:
+                figures.refused += 1
+                figures.seconds += clock() - then
+                raise
+            now = clock()
+            figures.seconds += now - then
+            then = now
+            if admitted is not request:
+                if not isinstance(admitted, GenerateRequest):
+                    rest = partial(self._admit_rest, position, admitted, request, exchange)
+                    return Admission(admitted, rest, partial(self._go, exchange=exchange, sink=sink), sink)
+                figures.changed += 1
+                request = admitted
             if exchange.answer is not None:
                 break
         return self._go(request, exchange, sink)

@@ -38,19 +38,23 @@ class Shaping:
         return tuple(figures for _, figures in self._counted)
 
     def __call__(self, request: GenerateRequest, exchange: Exchange) -> GenerateRequest:
+        # One reading of the clock is a stage's end and the next one's beginning.
         clock = time.perf_counter
+        then = clock()
         for stage, figures in self._counted:
-            started = clock()
             figures.calls += 1
             try:
                 shaped = stage(request, exchange)
             except SeekwayError:
                 figures.refused += 1
+                figures.seconds += clock() - then
                 raise
-            finally:
-                figures.seconds += clock() - started
-            figures.changed += shaped is not request
-            request = shaped
+            now = clock()
+            figures.seconds += now - then
+            then = now
+            if shaped is not request:
+                figures.changed += 1
+                request = shaped
         left_s = None if exchange.deadline is None else exchange.deadline - asyncio.get_running_loop().time()
         return msgspec.structs.replace(
             request, model=exchange.resolved.name, deadline_s=None if left_s is None else max(left_s, 0.001)

@@ -43,6 +43,8 @@ WireToolChoice = Literal["none", "auto", "required"] | WireNamedChoice
 
 def read_tools(wire: list[WireTool]) -> tuple[Tool, ...]:
     """Raises ``UnsupportedParameter`` for tools that are no functions, ``InvalidRequest`` for a bad strict schema or two of one name."""
+    if not wire:
+        return ()
     tools: list[Tool] = []
     for index, tool in enumerate(wire):
         at = f"tools[{index}]"

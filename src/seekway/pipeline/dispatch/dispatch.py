@@ -364,7 +364,7 @@ class Dispatch:
 
     def _let_go(self) -> EventSink:
         """The sink, which nothing more reaches; it may hold this flow, and a circle would be left to the garbage collector."""
-        sink, self._sink, self.forward = self._sink, _NOWHERE, _NOWHERE.feed
+        sink, self._sink, self.forward, self._kept = self._sink, _NOWHERE, _NOWHERE.feed, None
         return sink
 
     def _fail_soon(self, error: SeekwayError) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+from typing import Literal
 
 import msgspec
 import pytest
@@ -373,10 +374,13 @@ def test_a_backend_that_does_not_stop_is_heard_no_more() -> None:
     assert bench.outstanding == 0
 
 
-def test_what_is_over_waits_for_no_garbage_collector() -> None:
+@pytest.mark.parametrize("continued", ["off", "any"])
+def test_what_is_over_waits_for_no_garbage_collector(continued: Literal["off", "any"]) -> None:
     for script in (whole("x"), (InvalidRequest("no"),), ((TextDelta("a"),), StreamInterrupted("cut"))):
-        bench = DispatchBench((script,), policy=ResilienceSettings(attempts=1))
+        policy = ResilienceSettings(attempts=1, continue_streams=continued)
+        bench = DispatchBench((script,), policy=policy, kind="openai")
         asked = bench.ask()
+        asked.heard.on_feed = asked.flow.cancel
         sink = weakref.ref(asked.heard)
         gc.disable()
         bench.backends[0].flows.clear()
