@@ -7,6 +7,7 @@ and it says its body's length. Every other one takes uvicorn's and FastAPI's way
 from __future__ import annotations
 
 import http
+import re
 from typing import Any
 
 import httptools
@@ -21,6 +22,7 @@ from seekway.pipeline.exchange import Headers
 
 _MOST_BACKLOG = 64 * 1024
 _LONGEST_LINE = 256
+_QUERY = re.compile(rb"\?[\w.~%&=+:@/,;-]* ")
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in http.HTTPStatus}
 _STATUS_LINES[529] = b"HTTP/1.1 529 Overloaded\r\n"
 _CLIENT_CLOSED = b"HTTP/1.1 499 Client Closed Request\r\n"
@@ -158,7 +160,11 @@ class FastHttpProtocol(BoundedHttpProtocol):
 
     def _begin_fast(self, front: Front, data: bytes) -> bool:
         """False when the other path must read this request."""
-        route = front.fast.get(data[: data.find(b"\r\n", 0, _LONGEST_LINE)])
+        line = data[: data.find(b"\r\n", 0, _LONGEST_LINE)]
+        route = front.fast.get(line)
+        if route is None and b"?" in line:
+            # Some clients add a query that means nothing here, such as ``?beta=true``.
+            route = front.fast.get(_QUERY.sub(b" ", line, count=1))
         if route is None:
             return False
         end = data.find(b"\r\n\r\n", 0, MOST_HEAD_BYTES) + 4

@@ -234,3 +234,11 @@ async def test_counts_are_refused_in_the_dialect() -> None:
         assert refused(await ask(served, path, messages=[]))[2:] == ("invalid_parameter", "messages")
         backend.error = Overloaded("Wait.")
         assert refused(await ask(served, path))[:2] == (529, "overloaded_error")
+
+
+async def test_a_query_that_means_nothing_is_left_aside() -> None:
+    async with serving() as served:
+        body = b'{"model":"fake","max_tokens":8,"messages":[{"role":"user","content":"hi"}]}'
+        answer = await served.ask("POST", "/v1/messages?beta=true", body)
+        assert (answer.status, answer.json()["type"]) == (200, "message")
+        assert '"path":"/v1/messages"' in served.log()
