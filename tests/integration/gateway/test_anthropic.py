@@ -241,4 +241,5 @@ async def test_a_query_that_means_nothing_is_left_aside() -> None:
         body = b'{"model":"fake","max_tokens":8,"messages":[{"role":"user","content":"hi"}]}'
         answer = await served.ask("POST", "/v1/messages?beta=true", body)
         assert (answer.status, answer.json()["type"]) == (200, "message")
+        await served.drain.wait_idle()
         assert '"path":"/v1/messages"' in served.log()
