@@ -270,17 +270,31 @@ class FastHttpProtocol(BoundedHttpProtocol):
             self.data_received(data)
 
     def _head(self, status: int, media_type: str, headers: RawHeaders) -> bytes:
-        record = self._record
-        lines = [_STATUS_LINES.get(status, _CLIENT_CLOSED), b"content-type: ", media_type.encode(), b"\r\n"]
-        if record is not None:
-            lines += (b"x-request-id: ", record.request_id.encode(), b"\r\n")
-        for name, value in self.server_state.default_headers:
-            lines += (name, b": ", value, b"\r\n")
+        front, record = self._front, self._record
+        # The server's own headers change once a second, with the date.
+        defaults = self.server_state.default_headers
+        if front is None or record is None:
+            lines = [_first_lines(status, media_type, defaults)]
+        else:
+            if defaults is not front.head_defaults:
+                front.head_defaults = defaults
+                front.heads.clear()
+            head = front.heads.get((status, media_type))
+            if head is None:
+                head = front.heads[status, media_type] = _first_lines(status, media_type, defaults)
+            lines = [head, b"x-request-id: ", record.request_id.encode(), b"\r\n"]
         for name, value in headers:
             lines += (name, b": ", value, b"\r\n")
         if not self._keep_alive:
             lines.append(b"connection: close\r\n")
         return b"".join(lines)
+
+
+def _first_lines(status: int, media_type: str, defaults: RawHeaders) -> bytes:
+    lines = [_STATUS_LINES.get(status, _CLIENT_CLOSED), b"content-type: ", media_type.encode(), b"\r\n"]
+    for name, value in defaults:
+        lines += (name, b": ", value, b"\r\n")
+    return b"".join(lines)
 
 
 def _body_length(head: bytes) -> int | None:

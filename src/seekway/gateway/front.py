@@ -33,6 +33,9 @@ class Front:
         self.log = log
         self.connections: Sweep[Swept] = Sweep(_CONNECTIONS_S)
         self.fast = fast_routes(routes)
+        self.head_defaults: list[tuple[bytes, bytes]] = []
+        self.heads: dict[tuple[int, str], bytes] = {}
+        """The first lines of answers by status and media type, with the server's headers ``head_defaults``."""
         self._group: asyncio.TaskGroup | None = None
         self._watch: asyncio.Task[None] | None = None
         self._retired: set[asyncio.Task[None]] = set()

@@ -57,6 +57,8 @@ class BodyDecoder(Generic[BodyT]):
     def _with_extra(self, body: bytes) -> tuple[BodyT, dict[str, Any]]:
         fields = self._raw.decode(body)
         decoded = self._typed.decode(body)
+        if self._known.issuperset(fields):
+            return decoded, {}
         return decoded, {name: msgspec.json.decode(raw) for name, raw in fields.items() if name not in self._known}
 
     def _decode(self, body: bytes, decode: Callable[[bytes], ReadT]) -> ReadT:
