@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+from datetime import UTC, datetime
 
 import msgspec
 import pytest
@@ -55,6 +56,20 @@ async def test_the_access_line_has_the_requests_figures() -> None:
     assert expected.items() <= line.items()
     assert (line["prompt_tokens"], line["completion_tokens"]) == (3, 2)
     assert {"duration_ms", "timestamp", "level"} <= line.keys()
+
+
+async def test_a_line_that_waited_has_the_time_of_its_requests_end() -> None:
+    out = io.StringIO()
+    log = AccessLog(LogSettings(format="json"), out)
+    record = RequestRecord("r1", status=200)
+    record.ended = record.started + 0.25
+    record.started, record.ended = record.started - 3600, record.ended - 3600
+    log.write(record)
+    log.flush()
+    line = msgspec.json.decode(out.getvalue(), type=dict[str, object])
+    assert line["duration_ms"] == 250.0
+    written = datetime.fromisoformat(str(line["timestamp"]))
+    assert abs((datetime.now(UTC) - written).total_seconds() - 3600) < 60
 
 
 @pytest.mark.parametrize("form", ["json", "console"])
