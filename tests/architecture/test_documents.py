@@ -70,10 +70,10 @@ def check_settings(text: str, folder: Path) -> None:
     path = folder / "seekway.toml"
     path.write_text(text, "utf-8")
     settings = load_settings(path, {})
-    load_key_table(
-        *(None if name is None else Path(name) for name in (settings.keys.file, settings.gateway.api_key_file)),
-        lambda: 0.0,
+    virtual, plain = (
+        None if name is None else Path(name) for name in (settings.keys.file, settings.gateway.api_key_file)
     )
+    load_key_table(virtual, plain, lambda: 0.0)
     for backend in settings.backends:
         read_secret(backend.api_key_env, backend.api_key_file, {backend.api_key_env or "": "placeholder"})
 
