@@ -61,7 +61,9 @@ async def serve_gateway(
     async with contextlib.AsyncExitStack() as stack:
         if grpc is not None:
             stack.push_async_callback(grpc.close)
-            log.info("gRPC clients are served", address=grpc.bind())
+            address = grpc.bind()
+            # Several that share the port are told of once, by the process that watches them.
+            (log.debug if grpc_reserved else log.info)("gRPC clients are served", address=address)
         listener = stack.enter_context(listen(settings.gateway, shared=worker is not None))
         if workers is not None:
             await stack.enter_async_context(workers.serving())

@@ -13,8 +13,9 @@ from rich.text import Text
 
 from seekway.app.status import Progress
 
+_KEY_HEADER = " -H 'Authorization: Bearer '$SEEKWAY_API_KEY"
 _CURL = """\
-  curl -N http://{address}/v1/chat/completions -H 'Content-Type: application/json' \\
+  curl -N http://{address}/v1/chat/completions -H 'Content-Type: application/json'{key} \\
     -d '{{"model": "{model}", "stream": true, "messages": [{{"role": "user", "content": "What is the capital of France?"}}]}}'"""
 
 
@@ -64,26 +65,38 @@ def print_welcome(
     gateway_grpc: str,
     model: str,
     models: Sequence[str],
+    backends: Sequence[str],
+    workers: int,
+    keys: str,
     seconds: float,
     program: str,
     demo: bool,
     answers: str,
 ) -> None:
-    """The address, a command to try, and the way from the demo model to a real DeepSeek."""
+    """The address, a command to try, and the way from the demo model to a real DeepSeek.
+
+    ``keys`` is where a key comes from, empty where none is asked for.
+    """
     console.print(
         Text.assemble(("Seekway is ready", "bold green"), f" after {seconds:.1f} s on ", (f"http://{gateway}", "bold"))
     )
-    rows = [("models", ", ".join(models) or "none"), ("API", f"http://{gateway}/docs")]
-    if model_service:
-        rows.insert(1, ("gRPC", model_service))
-    if gateway_grpc:
-        rows.insert(1, ("gRPC", f"{gateway_grpc} through the gateway"))
+    rows = [("models", ", ".join(models) or "none")] if models or not backends else []
+    rows += [("backend", backend) for backend in backends]
     if answers:
-        rows.insert(1, ("aliases", f"deepseek-chat and DeepSeek's other names answer with {answers}"))
+        rows.append(("aliases", f"deepseek-chat and DeepSeek's other names answer with {answers}"))
+    if gateway_grpc:
+        rows.append(("gRPC", f"{gateway_grpc} through the gateway"))
+    if model_service:
+        rows.append(("gRPC", model_service))
+    if workers > 1:
+        rows.append(("workers", f"{workers} gateways share the port"))
+    if keys:
+        rows.append(("keys", f"asked for; put one from {keys} into SEEKWAY_API_KEY"))
+    rows.append(("API", f"http://{gateway}/docs"))
     for name, value in rows:
         console.print(Text.assemble((f"  {name:<8}", "dim"), value))
     console.print("\nTry it, here or from any OpenAI client:", highlight=False)
-    console.print(Text(_CURL.format(address=gateway, model=model)), soft_wrap=True)
+    console.print(Text(_CURL.format(address=gateway, model=model, key=_KEY_HEADER if keys else "")), soft_wrap=True)
     console.print(Text(f"  {program} chat"), soft_wrap=True)
     if demo:
         console.print("\nThe demo model is tiny. For a real DeepSeek, stop this and either", highlight=False)

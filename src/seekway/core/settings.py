@@ -197,8 +197,9 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _with_deepseek(settings: Settings, env: Mapping[str, str]) -> Settings:
-    """``DEEPSEEK_API_KEY`` alone is enough to use DeepSeek's cloud; a backend of that kind in the file is left as it is."""
-    if not has_deepseek_key(env) or any(backend.kind == "deepseek" for backend in settings.backends):
+    """``DEEPSEEK_API_KEY`` alone is enough to use DeepSeek's cloud; a backend of that kind or name in the file is left as it is."""
+    own = any(backend.kind == "deepseek" or backend.name == "deepseek" for backend in settings.backends)
+    if own or not has_deepseek_key(env):
         return settings
     cloud = BackendSettings(name="deepseek", base_url=DEEPSEEK_URL, kind="deepseek", api_key_env=DEEPSEEK_KEY)
     return msgspec.structs.replace(settings, backends=(*settings.backends, cloud))

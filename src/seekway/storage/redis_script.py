@@ -36,7 +36,7 @@ class RedisScript:
                 # A Redis that was started again has forgotten its scripts.
                 answer = await self._redis.eval(self._source, 0, payload)
         except (RedisError, OSError) as error:
-            raise StorageFailed(f"Redis does not answer: {error}.") from error
+            raise StorageFailed(f"Redis does not answer: {str(error).rstrip('.')}.") from error
         finally:
             if task is not None and task.cancelling() > cancelled:
                 # The client swallows a cancellation that comes while it reads; whoever cancelled would wait forever.

@@ -84,6 +84,12 @@ def test_a_configured_deepseek_backend_is_left_as_it_is(tmp_path: Path) -> None:
     assert cloud.name == "cloud"
 
 
+def test_a_backend_called_deepseek_is_not_added_a_second_time(tmp_path: Path) -> None:
+    named = CLOUD.replace('"cloud"', '"deepseek"').replace('kind = "deepseek"\n', "")
+    (own,) = load_settings(write(tmp_path, named), {"DEEPSEEK_API_KEY": "k"}).backends
+    assert own.kind == "openai"
+
+
 def test_secrets_come_from_environment_or_file_and_are_never_empty(tmp_path: Path) -> None:
     key_file = tmp_path / "key"
     key_file.write_text("from-file\n")
