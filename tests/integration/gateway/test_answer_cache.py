@@ -122,10 +122,13 @@ async def test_a_leader_whose_client_leaves_costs_the_others_nothing() -> None:
 
 async def test_a_backend_that_fails_leaves_nothing_in_the_cache() -> None:
     async with serving(FakeBackend([*reply("a")[:1], BackendUnavailable("gone")])) as gateway:
+        asked = 0
         for _ in range(2):
             answer = await gateway.ask("POST", CHAT, body())
             assert answer.error()[0] == "backend_unavailable"
-    assert len(gateway.backend.requests) == 2
+            # Once or, tried again, more often: nothing was kept that could have answered.
+            assert len(gateway.backend.requests) > asked
+            asked = len(gateway.backend.requests)
 
 
 async def test_a_warmed_cache_answers_without_the_model() -> None:
