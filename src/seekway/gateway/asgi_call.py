@@ -88,10 +88,6 @@ class AsgiAnswer(Response):
         self._ended = True
         self.wake()
 
-    def abort(self) -> None:
-        self._gone = True
-        self.wake()
-
     def wake(self) -> None:
         if self._waker is not None and not self._waker.done():
             self._waker.set_result(None)

@@ -24,7 +24,3 @@ class ClientWriter(Protocol):
     def finish(self, body: bytes, /) -> None:
         """The last bytes, which may be none."""
         ...
-
-    def abort(self) -> None:
-        """Cut the connection: the answer cannot be ended as it should."""
-        ...

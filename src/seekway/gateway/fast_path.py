@@ -142,9 +142,6 @@ class FastHttpProtocol(BoundedHttpProtocol):
         self.transport.write(self._pending_head + b"0\r\n\r\n")
         self._pending_head = b""
 
-    def abort(self) -> None:
-        self.transport.abort()
-
     def _sweep_idle(self, now: float) -> None:
         """Cut off whoever neither asks nor reads; an answer that is still being read keeps its connection."""
         if self._idle_since is None:

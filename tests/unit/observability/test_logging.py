@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
@@ -69,7 +69,8 @@ async def test_a_line_that_waited_has_the_time_of_its_requests_end() -> None:
     line = msgspec.json.decode(out.getvalue(), type=dict[str, object])
     assert line["duration_ms"] == 250.0
     written = datetime.fromisoformat(str(line["timestamp"]))
-    assert abs((datetime.now(UTC) - written).total_seconds() - 3600) < 60
+    # It ended long before it was written, and the line says so.
+    assert written < datetime.now(UTC) - timedelta(minutes=30)
 
 
 @pytest.mark.parametrize("form", ["json", "console"])
