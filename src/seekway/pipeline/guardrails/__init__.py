@@ -1,0 +1,1 @@
+"""Review of what goes to a model and of what it answers."""
