@@ -28,6 +28,10 @@ class RequestRecord:
     streamed_tokens: float = 0.0
     """Guesses of the prompt's and the answer's tokens, kept where limits or budgets may need them; ``usage`` is what counts when it came."""
     finish_reason: str = ""
+    language: str = ""
+    """Of the last user message, where a stage has looked."""
+    trimmed_messages: int = 0
+    """Messages left out so that the rest fits the model's context."""
     error: str = ""
     """The error's stable code, empty when all went well."""
 

@@ -43,6 +43,8 @@ class Exchange:
     ``trial`` marks a text run through the stages for show: nothing of it is counted.
     ``deadline`` is on the event loop's clock.
     ``answer`` is set by a request stage that answers by itself; its events go through the stream stages like a backend's.
+    ``language`` is that of the last user message where a stage has looked, a code of ISO 639 or BCP 47, empty where it cannot be told.
+    ``prompt_marker`` is the word that a stage has put into the system prompt, so that it is known when it leaks; empty where none is.
     ``response_headers`` are added to the answer's head, names in lower case.
     """
 
@@ -50,6 +52,8 @@ class Exchange:
     selection: Selection[Endpoint] | None = None
     capability: Capability | None = None
     answer: Sequence[Event] | None = None
+    language: str | None = None
+    prompt_marker: str = ""
 
     def __init__(
         self,
