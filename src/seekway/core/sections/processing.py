@@ -96,8 +96,8 @@ class Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         int,
         Meta(
             ge=1,
-            le=4096,
-            description="`replace`: most characters that `pattern` may find where it says no bound itself; a stream is held back by as much at most.",
+            le=1000,
+            description="`replace`: most repetitions of whatever `pattern` repeats without a bound of its own.",
         ),
     ] = 256
     text: Annotated[str, Meta(description="`replace`, `prepend`, `append`: the text; `max_length`: what follows a cut.")] = ""

@@ -15,11 +15,14 @@ from typing import Final, NamedTuple
 
 from seekway.pipeline.guardrails.language_words import ENDINGS, JAPANESE, LETTERS, SIMPLIFIED, TRADITIONAL, WORDS
 
-_SAMPLE: Final = 480
-_MOST_WORDS: Final = 64
+_SAMPLE: Final = 400
+_MOST_WORDS: Final = 48
+_MOST_WORDS_CUT_UP: Final = 16
 _LONGEST_ENDING: Final = 6
 _WORD, _ENDING, _LETTER, _TRIGRAM = 1.0, 0.25, 0.5, 0.2
 _ENOUGH, _ENOUGH_A_WORD, _APART = 0.2, 0.08, 0.2
+_BY_TRIGRAMS: Final = 0.5
+"""How sure a guess is that no whole word bears out."""
 
 _KANA_SHARE: Final = 0.08
 _EAST_ASIAN_SHARE: Final = 0.4
@@ -62,7 +65,7 @@ _OF_SCRIPT: Final = {
 
 
 def detect(text: str) -> Detected:
-    """By the first 480 characters."""
+    """By the first 400 characters."""
     counts = Counter(text[:_SAMPLE])
     scripts: dict[str, float] = {}
     for character, count in counts.items():
@@ -127,8 +130,10 @@ def _latin(text: str, counts: Mapping[str, int]) -> Detected:
             for language, weight in tables.letters.get(character.lower(), ()):
                 scores[language] = scores.get(language, 0.0) + weight * min(count, 5)
     best, second = _two_best(scores)
+    certainty = 1.0
     if best < _ENOUGH + _ENOUGH_A_WORD * counted or best - second < _APART * best:
-        for word in words:
+        certainty = _BY_TRIGRAMS
+        for word in words[:_MOST_WORDS_CUT_UP]:
             for at in range(len(word) - 2):
                 for language, weight in tables.trigrams.get(word[at : at + 3], ()):
                     scores[language] = scores.get(language, 0.0) + weight
@@ -137,7 +142,7 @@ def _latin(text: str, counts: Mapping[str, int]) -> Detected:
         if best < _ENOUGH + _ENOUGH_A_WORD * counted or best - second < _APART * best / 4:
             return UNKNOWN
     language = max(scores, key=scores.__getitem__)
-    return Detected(language, min(1.0, (best - second) / best + 0.1) * min(1.0, best / 1.5 + 0.2))
+    return Detected(language, min(1.0, (best - second) / best + 0.1) * min(1.0, best / 1.5 + 0.2) * certainty)
 
 
 def _two_best(scores: Mapping[str, float]) -> tuple[float, float]:
