@@ -98,6 +98,18 @@ def element(annotation: Any) -> Any:
     return get_args(inner)[0] if get_origin(inner) is tuple else inner
 
 
+def nested_tables(path: str, struct: type[msgspec.Struct]) -> list[str]:
+    """A section for each list of tables within a table."""
+    parts: list[str] = []
+    for name, hint in get_type_hints(struct, include_extras=True).items():
+        inner = get_args(hint)[0]
+        found = get_args(inner)[0] if get_origin(inner) is tuple else None
+        if isinstance(found, type) and issubclass(found, msgspec.Struct):
+            parts += [f"### `[[{path}.{name}]]`\n", description(hint) + "\n", "\n".join(settings_table(found)) + "\n"]
+            parts += nested_tables(f"{path}.{name}", found)
+    return parts
+
+
 def settings_page() -> str:
     parts = [
         "# Settings\n",
@@ -111,6 +123,7 @@ def settings_page() -> str:
         if isinstance(struct, type) and issubclass(struct, msgspec.Struct):
             heading = f"## `[[{name}]]`" if get_origin(get_args(hint)[0]) is tuple else f"## `[{name}]`"
             parts += [f"{heading}\n", description(hint) + "\n", "\n".join(settings_table(struct)) + "\n"]
+            parts += nested_tables(name, struct)
         else:
             parts += [f"## `{name}`\n", f"{type_name(hint)}. {description(hint)}\n"]
     return "\n".join(parts)

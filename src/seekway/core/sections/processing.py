@@ -26,7 +26,8 @@ class Match(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 class TrimRule(Match, frozen=True, forbid_unknown_fields=True, kw_only=True):
     context_tokens: Annotated[
-        int, Meta(ge=0, description="Tokens of prompt and answer together; 0: the model's own context, where it is known.")
+        int,
+        Meta(ge=0, description="Tokens of prompt and answer together; 0: the model's own context, where it is known."),
     ] = 0
     answer_tokens: Annotated[
         int,
@@ -100,7 +101,9 @@ class Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             description="`replace`: most repetitions of whatever `pattern` repeats without a bound of its own.",
         ),
     ] = 256
-    text: Annotated[str, Meta(description="`replace`, `prepend`, `append`: the text; `max_length`: what follows a cut.")] = ""
+    text: Annotated[
+        str, Meta(description="`replace`, `prepend`, `append`: the text; `max_length`: what follows a cut.")
+    ] = ""
     characters: Annotated[int, Meta(ge=0, description="`max_length`: most characters of the answer.")] = 0
 
 

@@ -141,7 +141,9 @@ def _compiled(rule: TemplateRule, field: str, source: str) -> jinja2.Template:
         template = environment.from_string(source)
     except TemplateError as error:
         line = getattr(error, "lineno", None)
-        raise ConfigError(f"{where} is no Jinja template{f', line {line}' if line else ''}: {error}.", param=field) from error
+        raise ConfigError(
+            f"{where} is no Jinja template{f', line {line}' if line else ''}: {error}.", param=field
+        ) from error
     if unknown := names - _KNOWN - rule.variables.keys() - environment.globals.keys():
         raise ConfigError(
             f"{where} uses {', '.join(sorted(unknown))}, which is not set; name it in variables.", param=field

@@ -30,33 +30,35 @@ class ThinkingStream:
         self._splitter: ReasoningSplitter | None = ReasoningSplitter(opened=rule.opened)
 
     def feed(self, events: Sequence[Event]) -> Sequence[Event]:
-        if self._splitter is None:
-            return events
         passed: list[Event] = []
         for event in events:
-            splitter = self._splitter
-            if isinstance(event, TextDelta) and splitter is not None:
-                split = splitter.feed(event.text)
-                if split.answer == event.text:
-                    passed.append(event)
-                else:
-                    self._add(passed, split)
+            if isinstance(event, TextDelta):
+                passed += self._split(event)
             else:
-                if splitter is not None:
-                    self._finish(splitter, passed)
+                self._finish(passed)
                 passed.append(event)
         return passed
 
     def end(self) -> Sequence[Event]:
         passed: list[Event] = []
-        if self._splitter is not None:
-            self._finish(self._splitter, passed)
+        self._finish(passed)
         return passed
 
-    def _finish(self, splitter: ReasoningSplitter, passed: list[Event]) -> None:
+    def _split(self, event: TextDelta) -> list[Event]:
+        if self._splitter is None:
+            return [event]
+        split = self._splitter.feed(event.text)
+        if split.answer == event.text:
+            return [event]
+        passed: list[Event] = []
+        self._add(passed, split)
+        return passed
+
+    def _finish(self, passed: list[Event]) -> None:
         """Nothing more of the text is reasoning."""
-        self._add(passed, splitter.finish())
-        self._splitter = None
+        if self._splitter is not None:
+            self._add(passed, self._splitter.finish())
+            self._splitter = None
 
     def _add(self, passed: list[Event], split: Split) -> None:
         if split.reasoning and self._keep:

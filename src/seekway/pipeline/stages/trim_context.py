@@ -81,6 +81,8 @@ def _tools_tokens(request: GenerateRequest) -> float:
     if request.tool_choice.mode == "none":
         return 0.0
     return sum(
-        text_tokens(tool.name) + text_tokens(tool.description) + text_tokens(msgspec.json.encode(tool.parameters).decode())
+        text_tokens(tool.name)
+        + text_tokens(tool.description)
+        + text_tokens(msgspec.json.encode(tool.parameters).decode())
         for tool in request.tools
     )

@@ -50,7 +50,9 @@ class OverlapDetector:
             return Scan((), len(text))
         tokens = list(_tokens(text, start))
         # The last word may go on.
-        whole = len(tokens) if final or not tokens or tokens[-1].end < len(text) or _is_sign(text[-1]) else len(tokens) - 1
+        whole = (
+            len(tokens) if final or not tokens or tokens[-1].end < len(text) or _is_sign(text[-1]) else len(tokens) - 1
+        )
         findings = [
             Finding(self.name, "prompt_leak", "high", tokens[first].start, tokens[last].end, "overlap")
             for first, last in _runs(tokens[:whole], self._least)
@@ -131,4 +133,9 @@ def _in_word(character: str) -> bool:
 
 def _is_sign(character: str) -> bool:
     """Of a script that is written without spaces: Thai and its neighbours, kana, Chinese characters."""
-    return "\u0e00" <= character <= "\u0eff" or "\u3040" <= character <= "\u9fff" or "\uf900" <= character <= "\ufaff" or character >= "\U00020000"
+    return (
+        "\u0e00" <= character <= "\u0eff"
+        or "\u3040" <= character <= "\u9fff"
+        or "\uf900" <= character <= "\ufaff"
+        or character >= "\U00020000"
+    )

@@ -29,10 +29,10 @@ class LinearPattern:
         options.log_errors = False
         try:
             compiled = re2.compile(source, options)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-        except re2.error as error:
-            words = error.args[0] if error.args else "it is no pattern"
+        except re2.error as error:  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+            words = cast("Exception", error).args[0]
             told = words.decode("utf-8", "replace") if isinstance(words, bytes) else str(words)
-            raise ConfigError(told, param="pattern") from error
+            raise ConfigError(told, param="pattern") from cast("Exception", error)
         self._compiled = cast("_Regexp", compiled)
 
     def first(self, text: bytes, at: int) -> int | None:

@@ -39,7 +39,9 @@ class _Compiled:
             node = pattern_syntax.parse(pattern.source)
             if pattern_syntax.longest(node) is None:
                 if pattern.longest is None:
-                    raise ConfigError("it has a repetition without a bound; write {0,200} in the place of *, or set longest")
+                    raise ConfigError(
+                        "it has a repetition without a bound; write {0,200} in the place of *, or set longest"
+                    )
                 node = pattern_syntax.bounded(node, min(pattern.longest, pattern_syntax.MOST_REPEATS))
             if not pattern_syntax.shortest(node):
                 raise ConfigError("it finds the empty text")

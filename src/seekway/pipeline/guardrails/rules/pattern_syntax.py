@@ -153,9 +153,8 @@ def beginnings(node: Node) -> str:
 def _repeated(part: str, least: int, most: int | None) -> str:
     if most == 0:
         return ""
-    if (least, most) in ((0, None), (1, None), (0, 1)):
-        return f"(?:{part})" + {(0, None): "*", (1, None): "+", (0, 1): "?"}[least, most]
-    return f"(?:{part}){{{least},{'' if most is None else most}}}"
+    short = {(0, None): "*", (1, None): "+", (0, 1): "?"}.get((least, most))
+    return f"(?:{part})" + (short or f"{{{least},{'' if most is None else most}}}")
 
 
 class _Reader:
@@ -284,7 +283,7 @@ class _Reader:
         mark = self._next()
         if mark and mark in "*+?":
             self.at += 1
-            return {"*": (0, None), "+": (1, None), "?": (0, 1)}[mark]
+            return (1 if mark == "+" else 0), (1 if mark == "?" else None)
         if mark != "{":
             return None
         end = self._source.find("}", self.at)

@@ -10,14 +10,14 @@ from __future__ import annotations
 from enum import Enum
 from typing import Final
 
-from seekway.pipeline.stages.answer_text.json_words import bare_key, bare_value, is_word
 from seekway.pipeline.stages.answer_text.json_string import JsonString
+from seekway.pipeline.stages.answer_text.json_words import bare_key, bare_value, is_word
 
 _MOST_PREFACE: Final = 4096
 """Characters before the first bracket; an answer that has none until then is no JSON and passes as it is."""
 _MOST_BARE: Final = 1024
 _SPACE: Final = frozenset(" \t\r\n")
-_QUOTES: Final = {'"': '"', "'": "'", "“": "”“\"", "”": "”“\"", "‘": "’‘'", "’": "’‘'"}
+_QUOTES: Final = {'"': '"', "'": "'", "“": '”“"', "”": '”“"', "‘": "’‘'", "’": "’‘'"}
 _BARE_ENDS: Final = frozenset(",:，：{}[]\"'“”\n/")
 
 

@@ -25,7 +25,7 @@ class JsonString:
         self.closed = False
         self._closers = closers
         self._in_object = in_object
-        self._typographic = closers not in ("\"", "'")
+        self._typographic = closers not in ('"', "'")
         self._special = frozenset(closers + '"\\')
 
     def scan(self, text: str, at: int, out: list[str], *, final: bool) -> int:

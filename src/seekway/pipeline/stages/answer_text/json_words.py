@@ -6,7 +6,14 @@ from typing import Final
 
 import msgspec
 
-_LITERALS: Final = {"true": "true", "false": "false", "null": "null", "none": "null", "nan": "null", "undefined": "null"}
+_LITERALS: Final = {
+    "true": "true",
+    "false": "false",
+    "null": "null",
+    "none": "null",
+    "nan": "null",
+    "undefined": "null",
+}
 _INFINITE: Final = frozenset({"infinity", "-infinity", "+infinity", "-nan", "+nan"})
 _DIGITS: Final = frozenset("0123456789")
 
