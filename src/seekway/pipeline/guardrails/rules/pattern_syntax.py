@@ -153,7 +153,8 @@ def beginnings(node: Node) -> str:
 def _repeated(part: str, least: int, most: int | None) -> str:
     if most == 0:
         return ""
-    short = {(0, None): "*", (1, None): "+", (0, 1): "?"}.get((least, most))
+    counts: dict[tuple[int, int | None], str] = {(0, None): "*", (1, None): "+", (0, 1): "?"}
+    short = counts.get((least, most))
     return f"(?:{part})" + (short or f"{{{least},{'' if most is None else most}}}")
 
 

@@ -77,7 +77,19 @@ class JsonString:
         beyond = _past_space(text, behind + 1, most)
         if beyond == most:
             return True if final or most < len(text) or most - at == _MOST_LOOKED_AT else None
-        return "\n" in text[behind:beyond] or text[beyond] in (_KEY_STARTS if self._in_object else _VALUE_STARTS)
+        if "\n" in text[behind:beyond] or text[beyond] in (_KEY_STARTS if self._in_object else _VALUE_STARTS):
+            return True
+        return self._in_object and self._bare_key(text, beyond, most, final=final)
+
+    def _bare_key(self, text: str, at: int, most: int, *, final: bool) -> bool | None:
+        """Whether a name and a colon stand at ``at``: the next key without quotes."""
+        end = at
+        while end < most and (text[end].isalnum() or text[end] in "_$-"):
+            end += 1
+        colon = _past_space(text, end, most)
+        if colon == most:
+            return False if final or most < len(text) else None
+        return end > at and text[colon] in ":："
 
 
 def _past_space(text: str, at: int, most: int) -> int:

@@ -49,14 +49,14 @@ class StripMarkdown:
             if start is None or start[0]:
                 return start
         mark = text[at]
+        if mark == "\n":
+            self._code.line_end()
+            return 1, mark
         if self._code.in_block or mark not in _MARKS:
             end = at + 1
             while end < len(text) and text[end] != "\n" and (self._code.in_block or text[end] not in _MARKS):
                 end += 1
             return end - at, text[at:end]
-        if mark == "\n":
-            self._code.line_end()
-            return 1, mark
         run = run_length(text, at)
         if at + run == len(text) and not final:
             return None
