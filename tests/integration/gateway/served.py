@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry
 from seekway.core.sections.cache import CacheSettings
 from seekway.core.sections.gateway import GatewaySettings
 from seekway.core.sections.log import LogSettings
+from seekway.core.sections.processing import ProcessingSettings
 from seekway.core.settings import Settings
 from seekway.gateway.application import create_app
 from seekway.gateway.authentication import Authenticator
@@ -41,6 +42,7 @@ PROTOCOL: type[BoundedHttpProtocol] = FastHttpProtocol
 
 
 CACHE = CacheSettings()
+PROCESSING = ProcessingSettings()
 
 
 class _Server(uvicorn.Server):
@@ -148,7 +150,9 @@ async def serving(
     most_s: float = 30,
 ) -> AsyncGenerator[Served]:
     backend, http = backend or FakeBackend(), http or PROTOCOL
-    settings = Settings(gateway=gateway or GatewaySettings(), aliases={"short": "fake"}, cache=CACHE)
+    settings = Settings(
+        gateway=gateway or GatewaySettings(), aliases={"short": "fake"}, cache=CACHE, processing=PROCESSING
+    )
     metrics, drain, log = Metrics(CollectorRegistry()), Drain(), io.StringIO()
     log_settings = LogSettings(level="debug", format="json")
     logger, access_log = make_logger(log_settings, log), AccessLog(log_settings, log)

@@ -14,6 +14,7 @@ from seekway.app.cli import CommandLine, pass_command_line
 from seekway.app.config_lines import located
 from seekway.core.errors import ConfigError
 from seekway.core.settings import Settings, find_config
+from seekway.pipeline.stages.processing import processing_stages
 
 _USER_INFO = re.compile(r"(?<=://)[^/@\s]+@")
 
@@ -45,6 +46,7 @@ def check(command_line: CommandLine, as_json: bool) -> None:
     path = find_config(command_line.config)
     try:
         settings = command_line.settings
+        processing_stages(settings.processing)
     except ConfigError as error:
         raise located(error, path) from None
     shown = masked(settings)
@@ -63,18 +65,23 @@ def masked(settings: Settings) -> dict[str, Any]:
 
 def toml_lines(data: dict[str, Any]) -> Iterator[str]:
     """The settings as TOML; what is unset stands as a comment, since TOML has no null."""
+    yield from _table_lines(data, "")
+
+
+def _table_lines(data: dict[str, Any], path: str) -> Iterator[str]:
     tables: list[tuple[str, object]] = []
     for key, value in data.items():
-        if isinstance(value, dict) or _is_list_of_tables(value):
+        if (isinstance(value, dict) and (value or not path)) or _is_list_of_tables(value):
             tables.append((key, cast("object", value)))
         else:
             yield _toml_line(key, value)
     for key, value in tables:
         many = isinstance(value, list)
+        name = f"{path}{key}"
         for table in cast("Iterable[dict[str, Any]]", value if many else [value]):
             yield ""
-            yield f"[[{key}]]" if many else f"[{key}]"
-            yield from (_toml_line(name, inner) for name, inner in table.items())
+            yield f"[[{name}]]" if many else f"[{name}]"
+            yield from _table_lines(table, f"{name}.")
 
 
 def _toml_line(key: str, value: object) -> str:
