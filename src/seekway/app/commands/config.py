@@ -70,9 +70,9 @@ def toml_lines(data: dict[str, Any]) -> Iterator[str]:
 
 def _table_lines(data: dict[str, Any], path: str) -> Iterator[str]:
     tables: list[tuple[str, object]] = []
-    for key, value in data.items():
-        if (isinstance(value, dict) and (value or not path)) or _is_list_of_tables(value):
-            tables.append((key, cast("object", value)))
+    for key, value in cast("dict[str, object]", data).items():
+        if _is_list_of_tables(value) or _is_table(value, nested=bool(path)):
+            tables.append((key, value))
         else:
             yield _toml_line(key, value)
     for key, value in tables:
@@ -87,6 +87,11 @@ def _table_lines(data: dict[str, Any], path: str) -> Iterator[str]:
 def _toml_line(key: str, value: object) -> str:
     name = key if re.fullmatch(r"[\w-]+", key) else json.dumps(key, ensure_ascii=False)
     return f"# {name} is not set" if value is None else f"{name} = {json.dumps(value, ensure_ascii=False)}"
+
+
+def _is_table(value: object, *, nested: bool) -> bool:
+    """An empty one within another is a value like any."""
+    return isinstance(value, dict) and not (nested and len(cast("dict[str, object]", value)) == 0)
 
 
 def _is_list_of_tables(value: object) -> bool:
