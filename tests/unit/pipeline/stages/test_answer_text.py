@@ -15,7 +15,7 @@ from seekway.pipeline.stages.answer_text.edges import Append, MaxLength, Prepend
 from seekway.pipeline.stages.answer_text.plain_text import StripMarkdown
 from seekway.pipeline.stages.answer_text.replacing import Replace
 from seekway.pipeline.stages.answer_text.text_filter import TextFilter, TextFilters
-from tests.unit.pipeline.stages.cutting import cut_texts, streamed, whole
+from tests.unit.pipeline.stages.cutting import cut_texts, every_cut, streamed, whole
 
 DETECTOR = PatternDetector((Pattern("p", r"\bfoo\b|[0-9]{3,6}|中+文", "c", "low", longest=5),))
 CITATION_PARTS = st.sampled_from(
@@ -114,6 +114,7 @@ def test_a_stream_gives_the_whole_texts_text(make: Callable[[], TextFilter], par
 )
 def test_citations_get_one_form(text: str, wanted: str) -> None:
     assert whole(FormatCitations, text) == wanted
+    assert {streamed(FormatCitations, pieces) for pieces in every_cut(text)} == {wanted}
 
 
 def test_another_style_of_citation() -> None:
@@ -142,6 +143,7 @@ def test_an_open_bracket_holds_back_no_more_than_a_citation() -> None:
 )
 def test_markdown_becomes_plain_text(text: str, wanted: str) -> None:
     assert whole(StripMarkdown, text) == wanted
+    assert {streamed(StripMarkdown, pieces) for pieces in every_cut(text)} == {wanted}
 
 
 def test_ends_are_trimmed_and_nothing_within() -> None:
