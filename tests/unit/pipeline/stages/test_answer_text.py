@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from seekway.pipeline.guardrails.rules.pattern_detector import Pattern, PatternDetector
 from seekway.pipeline.stages.answer_text.citations import FormatCitations
 from seekway.pipeline.stages.answer_text.edges import Append, MaxLength, Prepend, TrimEdges
+from seekway.pipeline.stages.answer_text.json_mending import JsonMender
 from seekway.pipeline.stages.answer_text.plain_text import StripMarkdown
 from seekway.pipeline.stages.answer_text.replacing import Replace
 from seekway.pipeline.stages.answer_text.text_filter import TextFilter, TextFilters
@@ -162,3 +163,14 @@ def test_what_a_pattern_finds_is_replaced() -> None:
 @pytest.mark.parametrize(("text", "wanted"), [("abcde", "abcde"), ("abcdef", "abcde…")])
 def test_only_what_is_too_long_is_cut(text: str, wanted: str) -> None:
     assert whole(partial(MaxLength, 5, "…"), text) == wanted
+
+
+@pytest.mark.parametrize(
+    "make", [FormatCitations, StripMarkdown, JsonMender, TrimEdges, partial(Replace, DETECTOR, "***")]
+)
+@pytest.mark.parametrize(
+    "part", ["[", "!", "*", "`", "【", "【1", "[[1", " ", "\n", "# ", '"', "{", "{[}", "1", "中", "foo", "\\", "`[1]\n"]
+)
+def test_megabytes_of_the_same_take_linear_time(make: Callable[[], TextFilter], part: str) -> None:
+    text = part * (300_000 // len(part))
+    assert streamed(make, [text[:100_000], text[100_000:]]) == whole(make, text)
