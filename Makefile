@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint types layers redis unit format lock proto proto-check reference reference-check clients clients-lock bench-engine bench-gateway bench-peers bench-lock chaos clean
+.PHONY: help run test check lint types layers redis postgresql unit format lock proto proto-check reference reference-check clients clients-lock bench-engine bench-gateway bench-peers bench-lock chaos clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -55,7 +55,16 @@ redis: ## Install redis-server, which some tests drive, where it is missing and 
 	  echo "seekway: redis-server could not be installed; the tests that drive it are skipped" >&2; \
 	fi
 
-unit: $(VENV)/.dev redis ## All tests
+postgresql: ## Install PostgreSQL, which some tests drive, where it is missing and that is permitted
+	@if command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then :; \
+	elif [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+	  echo "seekway: PostgreSQL is missing and cannot be installed here; the tests that drive it are skipped" >&2; \
+	else echo "seekway: installing PostgreSQL"; \
+	  { apt-get -qq update && DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get -qq install -y --no-install-recommends postgresql; } >/dev/null 2>&1 || \
+	  echo "seekway: PostgreSQL could not be installed; the tests that drive it are skipped" >&2; \
+	fi
+
+unit: $(VENV)/.dev redis postgresql ## All tests
 	@$(BIN)/python -m pytest
 
 format: $(VENV)/.dev ## Format the code
