@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint types layers redis postgresql unit format lock proto proto-check reference reference-check clients clients-lock bench-engine bench-gateway bench-peers bench-lock chaos clean
+.PHONY: help run test check lint types layers redis postgresql unit format lock proto proto-check reference reference-check text-tables text-tables-lock clients clients-lock bench-engine bench-gateway bench-peers bench-lock chaos clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -69,6 +69,18 @@ unit: $(VENV)/.dev redis postgresql ## All tests
 
 format: $(VENV)/.dev ## Format the code
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+TEXT_TABLES := .cache/text-tables
+text-tables: $(VENV)/.bootstrap ## Make the tables that say what characters stand for again
+	@if ! cmp -s scripts/requirements-text-tables.lock $(TEXT_TABLES)/installed.lock; then \
+	  $(UV) venv --quiet --clear --python $(BIN)/python $(TEXT_TABLES) && \
+	  $(UV) pip install --quiet --python $(TEXT_TABLES)/bin/python --require-hashes -r scripts/requirements-text-tables.lock && \
+	  cp scripts/requirements-text-tables.lock $(TEXT_TABLES)/installed.lock; \
+	fi
+	@$(TEXT_TABLES)/bin/python scripts/make_text_tables.py
+
+text-tables-lock: $(VENV)/.bootstrap ## Resolve what the tables are made from again
+	@$(LOCK) scripts/requirements-text-tables.in -o scripts/requirements-text-tables.lock
 
 proto: $(VENV)/.dev ## Make the gRPC code again from proto/
 	@$(BIN)/python scripts/make_proto.py

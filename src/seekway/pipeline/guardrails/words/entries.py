@@ -115,7 +115,7 @@ class Index:
             self.first_parts[pair[0]] = (*self.first_parts.get(pair[0], ()), character)
         self._make_letters(terms, phrases, han)
         self._make_sounds(han)
-        leet = {}
+        leet: dict[str, tuple[int, ...]] = {}
         for number, entry in latin:
             if len(entry.letters) >= 3 and entry.letters.isalpha() and not _term(entry).exact:
                 _add(leet, read_as_leet(entry.letters), number)
