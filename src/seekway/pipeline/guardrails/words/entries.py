@@ -144,6 +144,7 @@ class Index:
         for pair in self.compose:
             _add(keys, pair, PAIR)
         self.letters = Automaton(keys)
+        self.most = max(self.prefixes.most, self.squeezed_prefixes.most)
         self.keys = keys.keys()
 
     def _make_sounds(self, han: Iterable[tuple[int, Entry]]) -> None:

@@ -46,7 +46,7 @@ class Reading:
         self._final = final
         self.matches: list[Match] = []
         letters = folded.letters
-        self.has_leet = bool(index.leet) and (not letters.isalpha() or any(sign in folded.text for sign in _SIGNS))
+        self.has_leet = bool(index.leet) and (not letters.isalpha() or has_signs(folded.text))
         if not letters:
             return
         hits = index.letters.find(letters)
@@ -128,8 +128,8 @@ class Reading:
         starts.append(len(owners))
         for key, begin, end in hits:
             first, last = owners[begin], owners[end - 1]
-            if starts[first] != begin or starts[last + 1] != end:
-                continue
+            if starts[first] != begin or starts[last + 1] != end or not letters[first : last + 1].islower():
+                continue  # a part of a syllable, or characters alone
             span = Span(self._folded, first, last + 1, final=self._final)
             for number in index.pinyin.meanings[key]:
                 self._add(number, span, _judge_pinyin(span, index.entries[number], starts), 0.8)
@@ -193,6 +193,10 @@ class Reading:
             for meaning in index.letters.meanings[key]:
                 if meaning & 3 == TERM and (radical or end - begin >= NATURAL_PARTS):
                     yield meaning >> 2, first, last
+
+
+def has_signs(text: str) -> bool:
+    return "!" in text or "@" in text or "$" in text or "|" in text
 
 
 def signs_as_letters(folded: Folded) -> Folded:
