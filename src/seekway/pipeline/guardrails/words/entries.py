@@ -151,15 +151,17 @@ class Index:
         known = sounds()
         by_code: dict[str, tuple[int, ...]] = {}
         by_pinyin: dict[str, tuple[int, ...]] = {}
-        for number, entry in han:
-            term = _term(entry)
-            letters = entry.letters
-            if term.exact or len(letters) < (2 if term.homophones else 3):
-                continue
-            spelled = letters.translate(known.pinyin)
-            if spelled.isascii() and spelled.isalpha():
-                _add(by_code, letters.translate(known.codes), number)
-                _add(by_pinyin, spelled, number)
+        numbers = [
+            number
+            for number, entry in han
+            if (term := entry.term) and not term.exact and len(entry.letters) >= (2 if term.homophones else 3)
+        ]
+        joined = END.join([self.entries[number].letters for number in numbers])
+        spelled = joined.translate(known.pinyin).split(END)
+        for number, code, pinyin in zip(numbers, joined.translate(known.codes).split(END), spelled, strict=False):
+            if pinyin.isascii() and pinyin.isalpha():
+                _add(by_code, code, number)
+                _add(by_pinyin, pinyin, number)
         self.sounds = Automaton(by_code)
         self.sound_prefixes = Prefixes(by_code)
         self.pinyin = Automaton(by_pinyin)
