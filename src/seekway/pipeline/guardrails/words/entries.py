@@ -63,7 +63,7 @@ def squeeze(letters: str) -> str:
 
 
 def has_doubles(letters: str) -> bool:
-    return any(map(eq, letters, letters[1:]))
+    return len(set(letters)) < len(letters) and any(map(eq, letters, letters[1:]))
 
 
 def make_entries(lists: Sequence[WordList]) -> tuple[list[Entry], list[Entry]]:
@@ -164,7 +164,7 @@ class Index:
                 _add(by_pinyin, pinyin, number)
         self.sounds = Automaton(by_code)
         self.sound_prefixes = Prefixes(by_code)
-        self.pinyin = Automaton(by_pinyin)
+        self.pinyin = Automaton(by_pinyin, quick_to_build=True)
         self._pinyin_keys = sorted(by_pinyin)
         heads = {key[:3] for key in by_pinyin}
         self.pinyin_heads = heads | {head[:2] for head in heads} | {head[:1] for head in heads}
@@ -201,7 +201,9 @@ def _runs(terms: Sequence[Entry], han: Iterable[tuple[int, Entry]]) -> set[str]:
 
     At its ends a Chinese term needs none: with more before or after it the term itself is still there.
     """
-    runs = {letter * 2 for _, entry in han for letter in entry.letters[1:-1] if letter >= FIRST_HAN}
-    for letter in {letter for entry in terms for letter in entry.letters if "a" <= letter <= "z" and letter != "w"}:
-        runs.add(letter * (2 if letter in RARELY_DOUBLED else 3))
+    inside = set("".join([entry.letters[1:-1] for _, entry in han]))
+    runs = {letter * 2 for letter in inside if letter >= FIRST_HAN}
+    for letter in set("".join([entry.letters for entry in terms])):
+        if "a" <= letter <= "z" and letter != "w":
+            runs.add(letter * (2 if letter in RARELY_DOUBLED else 3))
     return runs
