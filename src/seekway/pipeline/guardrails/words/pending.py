@@ -45,9 +45,10 @@ class Tail:
         index = self._index
         self._note(index.prefixes.starts(letters), self._folded)
         self._read_repeats(letters)
-        if index.compose:
+        is_ascii = letters.isascii()
+        if index.compose and not is_ascii:
             self._read_parts(letters)
-        if index.sounds and not letters.isascii():
+        if index.sounds and not is_ascii:
             prefixes = index.sound_prefixes
             skipped = max(0, len(letters) - prefixes.most)
             tail = letters[skipped:].translate(sounds().codes)

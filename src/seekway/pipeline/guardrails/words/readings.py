@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import compress
-from operator import ne
+from operator import ne, not_
 from typing import NamedTuple
 
 from seekway.pipeline.guardrails.normalise.characters import sounds
@@ -89,8 +89,8 @@ class Reading:
         index, folded = self._index, self._folded
         letters = folded.letters
         changes = [True, *map(ne, letters, letters[1:])]
-        for k, changed in enumerate(changes):
-            if not changed and gap_before(folded, k) == Gap.FAR:
+        for k in compress(range(len(letters)), map(not_, tuple(changes))):
+            if gap_before(folded, k) == Gap.FAR:
                 changes[k] = True
         single = "".join(compress(letters, changes))
         places = [*compress(range(len(letters)), changes), len(letters)]
