@@ -168,6 +168,7 @@ class Index:
         self._pinyin_keys = sorted(by_pinyin)
         heads = {key[:3] for key in by_pinyin}
         self.pinyin_heads = heads | {head[:2] for head in heads} | {head[:1] for head in heads}
+        self.most_characters = max((len(code) for code in by_code), default=0)
         self.pinyin_most = max(map(len, by_pinyin), default=0)
 
     def pinyin_may_become(self, spelled: str) -> bool:
