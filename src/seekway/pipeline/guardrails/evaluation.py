@@ -24,9 +24,9 @@ NOTHING = "nothing"
 """The column of the confusion for texts in which nothing was found."""
 NO_SOURCE = "(none given)"
 
-Part = Literal["input", "documents", "output"]
-Reaction = Literal["pass", "flag", "mask", "block"]
-"""What a policy made of a text: ``mask`` stands for every action that changes it (replaced and sanitised too), ``block`` for a refusal."""
+Part = Literal["input", "documents", "output", "reasoning"]
+Reaction = Literal["pass", "flag", "mask", "sanitise", "replace", "block"]
+"""What a policy made of a text, from the mildest to the most severe."""
 
 _Z95 = 1.959963984540054
 _MOST_BAD_LINES_TOLD = 20
@@ -52,7 +52,7 @@ class Judged(msgspec.Struct, frozen=True):
     @property
     def acted(self) -> bool:
         """Blocked or changed: what a user notices."""
-        return self.reaction in ("block", "mask")
+        return self.reaction not in ("pass", "flag")
 
     @property
     def noticed(self) -> bool:
