@@ -88,7 +88,9 @@ class Running:
         self._in.flush()
         line = self._out.readline()
         if not line:
-            raise SystemExit(f"bench-guardrails: {self.contestant.name} ended without an answer; its reason stands above")
+            raise SystemExit(
+                f"bench-guardrails: {self.contestant.name} ended without an answer; its reason stands above"
+            )
         return msgspec.json.decode(line, type=answer)
 
 

@@ -39,7 +39,9 @@ def quality_of(
 
 
 def _texts(looks: str, terms: Sequence[Listed], sample: int) -> tuple[list[Labelled], list[Labelled]]:
-    clean: list[Labelled] = [(one.text, "everyday texts", language) for language in LANGUAGES for one in harmless(language)]
+    clean: list[Labelled] = [
+        (one.text, "everyday texts", language) for language in LANGUAGES for one in harmless(language)
+    ]
     if looks == "words":
         return [(one.text, one.kind, one.language) for one in harmful_texts(terms, sample)], clean
     if looks == "personal":
