@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Literal, TypeVar
@@ -95,7 +95,7 @@ class Running:
 
 
 @contextmanager
-def running(contestant: Contestant) -> Iterator[Running]:
+def running(contestant: Contestant) -> Generator[Running]:
     with subprocess.Popen(contestant.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin is not None
         assert process.stdout is not None

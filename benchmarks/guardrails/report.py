@@ -88,16 +88,17 @@ def _quality(quality: Quality) -> list[str]:
     lines = [f"## What {quality.name} finds", ""]
     languages = list(dict.fromkeys(one.language for one in (*quality.recall, *quality.alarms)))
     rows = [_row(kind, quality.recall, languages) for kind in dict.fromkeys(one.kind for one in quality.recall)]
+    rows.append(_mean(quality.recall, languages))
     rows += [
-        _row(f"harmless: {kind}", quality.alarms, languages)
+        _row(kind, quality.alarms, languages, "harmless: ")
         for kind in dict.fromkeys(one.kind for one in quality.alarms)
     ]
-    return [*lines, *table(("texts", *languages), [*rows, _mean(quality.recall, languages)]), ""]
+    return [*lines, *table(("texts", *languages), rows), ""]
 
 
-def _row(kind: str, caught: Sequence[Caught], languages: Sequence[str]) -> tuple[str, ...]:
+def _row(kind: str, caught: Sequence[Caught], languages: Sequence[str], before: str = "") -> tuple[str, ...]:
     rates = {one.language: str(one.rate) for one in caught if one.kind == kind}
-    return (kind, *(rates.get(language, "") for language in languages))
+    return (before + kind, *(rates.get(language, "") for language in languages))
 
 
 def _mean(caught: Sequence[Caught], languages: Sequence[str]) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from benchmarks.machine import Machine
 from benchmarks.verdicts import Verdict, at_most
 from seekway.pipeline.guardrails.evaluation import Rate
 
-PACKAGES = ("seekway", "ahocorasick-rs", "msgspec")
+PACKAGES = ("seekway", "msgspec")
 MOST_FALSE_ALARMS = 0.5
 """Of a hundred harmless texts, in the language that has more."""
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 
 import spacy
+import tldextract
 from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
 from presidio_analyzer.nlp_engine import SpacyNlpEngine
 from serve import serve
@@ -19,6 +20,8 @@ class Patterns:
     version = version("presidio-analyzer")
 
     def load(self, words: Sequence[str]) -> None:
+        # Else it asks the network for the list of top-level domains at the first e-mail address.
+        tldextract.extract = tldextract.TLDExtract(suffix_list_urls=())
         engine = BlankSpacy()
         registry = RecognizerRegistry()
         registry.load_predefined_recognizers(languages=["en"], nlp_engine=engine)

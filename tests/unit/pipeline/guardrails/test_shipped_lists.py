@@ -65,3 +65,27 @@ def test_options_of_a_section_hold_for_each_of_its_terms() -> None:
 def test_a_section_with_options_that_cannot_be_meant_is_refused(section: str) -> None:
     with pytest.raises(ConfigError, match=r"x\.txt, line 1: "):
         parse_word_list(f"{section}\nterm\n", Path("x.txt"))
+
+
+def test_the_list_in_the_documentation_can_be_read() -> None:
+    page = (Path(__file__).parents[4] / "docs/guardrails-lists.md").read_text("utf-8")
+    example = parse_word_list(page.split("```\n")[1], Path("x.txt"))
+    assert example.name == "my-company"
+    assert {term.text: term.severity for term in example.terms} == {
+        "acme cloud": "low",
+        "project nightingale": "high",
+        "夜莺计划": "high",
+        "止咳水": "medium",
+    }
+    assert example.allow == ("nightingale hospital",)
+
+
+def test_the_documentation_counts_the_terms_of_each_category() -> None:
+    page = (Path(__file__).parents[4] / "docs/guardrails-lists.md").read_text("utf-8")
+    counts = Counter((term.category, one.name[-2:], term.severity) for one in LISTS for term in one.terms)
+    for category in {term.category for term in TERMS}:
+        numbers = " | ".join(
+            f"{counts[category, 'en', level]}, {counts[category, 'zh', level]}" for level in ("high", "medium", "low")
+        )
+        row = next(line for line in page.splitlines() if line.startswith(f"| `{category}` |"))
+        assert row.endswith(f"| {numbers} |")
