@@ -46,7 +46,8 @@ class Whole:
     version = version("seekway")
 
     def __init__(self, name: str) -> None:
-        self._makers = [maker for part, (_, maker) in PARTS.items() if name in (part, EVERYTHING)]
+        wanted = [part for part in PARTS if part != CLASSIFIER] if name == EVERYTHING else [name]
+        self._makers = [PARTS[part][1] for part in wanted]
         self._detectors: list[Detector] = []
 
     def load(self, words: Sequence[str]) -> None:
