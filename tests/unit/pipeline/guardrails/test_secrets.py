@@ -6,7 +6,7 @@ import random
 import string
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from seekway.pipeline.guardrails.secrets.detector import SecretDetector
@@ -112,9 +112,10 @@ _PARTS = [
 ]
 
 
+@example(("-----BEGIN RSA PRIVATE KEY-----\nx\n-----END RSA PRIVATE KEY-----" * 2, [63, 65]))
 @given(cut_texts(_PARTS, most=6))
-def test_a_stream_finds_what_the_whole_text_holds(example: tuple[str, list[int]]) -> None:
-    text, cuts = example
+def test_a_stream_finds_what_the_whole_text_holds(cut_text: tuple[str, list[int]]) -> None:
+    text, cuts = cut_text
     detector = SecretDetector()
     assert scanned_in_pieces(detector, text, cuts) == list(detector.scan(text, 0, final=True).findings)
 

@@ -226,7 +226,8 @@ def _skip(text: str, place: int, letters: frozenset[str]) -> int:
 def _begun(text: str, start: int) -> int:
     """Where the longest end of the text begins that may become the beginning of a token."""
     for begin in range(max(start, len(text) - _LONGEST_BEGINNING), len(text)):
-        if text[begin:] in _BEGUN and not (begin and text[begin - 1] in _OWN_WORD):
+        # Dashes may follow dashes; a token begins where no other word goes on.
+        if text[begin:] in _BEGUN and (text[begin] == "-" or not begin or text[begin - 1] not in _OWN_WORD):
             return begin
     return len(text)
 

@@ -235,7 +235,7 @@ def _judge_pinyin(span: Span, entry: Entry, starts: list[int]) -> Verdict:
     letters = span.folded.letters
     bounds = {0: 0}
     for k, letter in enumerate(entry.letters):
-        bounds[max(bounds) + len(sounds().pinyin[ord(letter)])] = k + 1
+        bounds[max(bounds) + len(sounds().pinyin.get(ord(letter), letter))] = k + 1
     characters = 0
     for k in range(span.begin, span.end):
         syllable = bounds.get(starts[k - span.begin])
