@@ -10,6 +10,7 @@ from seekway.core.errors import ConfigError
 _TABLE = re.compile(r"^\s*(\[{1,2})\s*([\w.\"' -]+?)\s*\]{1,2}\s*(#.*)?$")
 _PLACE = re.compile(r"at `\$([^`]*)`")
 _UNKNOWN = re.compile(r"unknown field `([^`]+)`")
+_STRING = re.compile(r"\s*[\"']")
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]|\[\.\.\.\]")
 
 
@@ -33,6 +34,28 @@ def line_of_mistake(message: str, text: str) -> int | None:
     if unknown:
         keys.append(unknown[1])
     return line_of(keys, text) if keys else None
+
+
+def line_of_entry(table: str, name: str, field: str, text: str) -> int | None:
+    """The line on which ``field`` stands in the ``[[table]]`` whose ``name`` is ``name``; None where it cannot be told."""
+    inside = named = False
+    line: int | None = None
+    for number, content in enumerate(text.splitlines(), 1):
+        match = _TABLE.match(content)
+        if match:
+            if named and line is not None:
+                return line
+            inside, named, line = match[2].strip("\"'") == table, False, None
+            continue
+        if not inside:
+            continue
+        key, equals, value = content.partition("=")
+        key = key.strip().strip("\"'")
+        if equals and key == "name":
+            named = _STRING.match(value) is not None and value.strip()[1:].startswith((f'{name}"', f"{name}'"))
+        elif equals and key == field:
+            line = number
+    return line if named else None
 
 
 def line_of(keys: list[str], text: str) -> int | None:

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from seekway.app.cli import main
-from seekway.app.config_lines import line_of
+from seekway.app.config_lines import line_of, line_of_entry
 
 
 def check(path: Path, *arguments: str, **environ: str) -> Result:
@@ -115,3 +115,48 @@ def test_dotted_keys_and_headings_are_found() -> None:
     assert line_of(["catalog", "hub"], text) == 3
     assert line_of(["catalog", "nothing"], text) == 2
     assert line_of(["engine"], text) is None
+
+
+BACKENDS = """[gateway]
+port = 9000
+
+[[backends]]
+name = "first"
+base_url = "http://127.0.0.1:1/v1"
+api_key_env = "FIRST_KEY"
+
+[[backends]]  # the other one
+name = 'second'
+{where}
+base_url = "http://127.0.0.1:2/v1"
+"""
+
+
+@pytest.mark.parametrize(
+    ("where", "problem"),
+    [
+        ('api_key_env = "SECOND_KEY"', "The environment variable SECOND_KEY is empty"),
+        ('api_key_file = "/nowhere/second.key"', "The key file /nowhere/second.key cannot be read"),
+    ],
+    ids=["environment", "file"],
+)
+def test_a_backends_missing_key_is_named_with_its_line(tmp_path: Path, where: str, problem: str) -> None:
+    path = tmp_path / "s.toml"
+    path.write_text(BACKENDS.format(where=where))
+    result = check(path, FIRST_KEY="sk-first", SECOND_KEY="")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert f"{path}, line 11: backends: second: {problem}" in result.stderr
+    assert check(path, FIRST_KEY="", SECOND_KEY="x").stderr.startswith(f"seekway: {path}, line 7: backends: first: ")
+
+
+def test_a_missing_redis_password_is_named_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "s.toml"
+    path.write_text('[quota]\nredis_url = "redis://127.0.0.1:1"\nredis_password_env = "REDIS_WORD"\n')
+    assert f"{path}, line 3: quota.redis_password_env: " in check(path, REDIS_WORD="").stderr
+    assert check(path, REDIS_WORD="x").exit_code == 0
+
+
+def test_a_backend_written_in_one_line_is_found_by_its_table() -> None:
+    text = 'backends = [{name = "a", base_url = "http://x", api_key_env = "A"}]\n'
+    assert line_of_entry("backends", "a", "api_key_env", text) is None
+    assert line_of(["backends"], text) == 1

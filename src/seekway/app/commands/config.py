@@ -12,6 +12,7 @@ import msgspec
 
 from seekway.app.cli import CommandLine, pass_command_line
 from seekway.app.config_lines import located
+from seekway.app.secrets_there import check_secrets
 from seekway.core.errors import ConfigError
 from seekway.core.settings import Settings, find_config
 from seekway.pipeline.stages.processing import processing_stages
@@ -35,7 +36,7 @@ def config() -> None:
 def check(command_line: CommandLine, as_json: bool) -> None:
     """Check the settings and print what is in force: file, environment and defaults together.
 
-    A mistake is named with file, line and field. Keys are never printed: settings name the variable or file that holds one.
+    A mistake is named with file, line and field, and so is a key that is missing. Keys are never printed: settings name the variable or file that holds one.
 
     \b
     Examples:
@@ -49,6 +50,7 @@ def check(command_line: CommandLine, as_json: bool) -> None:
         processing_stages(settings.processing)
     except ConfigError as error:
         raise located(error, path) from None
+    check_secrets(settings, path)
     shown = masked(settings)
     if as_json:
         click.echo(json.dumps(shown, indent=2, ensure_ascii=False))
