@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -50,6 +51,27 @@ def test_every_module_says_what_it_is(path: Path) -> None:
     text = path.read_text("utf-8")
     if text.strip():
         assert ast.get_docstring(ast.parse(text)), f"{path.name} has no docstring"
+
+
+_LOGGED = {"debug", "info", "warning", "error", "exception", "critical"}
+_EVENT = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+
+
+def logged_events(tree: ast.AST) -> Iterator[str]:
+    """The events of every call such as ``self._log.warning("event", …)``."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call) or not node.args:
+            continue
+        called, event = ast.unparse(node.func), node.args[0]
+        methods = [n.attr for n in ast.walk(node.func) if isinstance(n, ast.Attribute) and n.attr in _LOGGED]
+        if methods and re.search(r"\blog\b|_log\b|_console\b", called) and isinstance(event, ast.Constant):
+            yield str(event.value)
+
+
+def test_a_log_lines_event_is_a_name_that_can_be_searched_for() -> None:
+    events = [event for path in SOURCES for event in logged_events(ast.parse(path.read_text("utf-8")))]
+    assert "config_in_force" in events
+    assert not [event for event in events if not _EVENT.fullmatch(event)]
 
 
 def test_nothing_is_called_after_nothing() -> None:

@@ -22,21 +22,21 @@ def test_keys_come_into_force_and_a_bad_file_does_not(tmp_path: Path) -> None:
         assert served.get("/v1/models")[0] == 200
         keys.write_text("sk-one-two-three\n", "utf-8")
         config.write_text(f'{before}\n[gateway]\napi_key_file = "{keys}"\n', "utf-8")
-        served.wait_for("configuration in force")
+        served.wait_for("config_in_force")
         assert served.get("/v1/models")[0] == 401
         lines = config.read_text("utf-8").splitlines()
         config.write_text("\n".join([*lines, 'port = "many"']), "utf-8")
-        served.wait_for("configuration refused")
-        told = next(line for line in served.lines if "configuration refused" in line)
+        served.wait_for("config_refused")
+        told = next(line for line in served.lines if "config_refused" in line)
         assert f"line {len(lines) + 1}" in told
         assert served.get("/v1/models")[0] == 401
         config.write_text(f"{before}\n[gateway]\nport = 1\n", "utf-8")
-        served.wait_for("need a restart")
+        served.wait_for("config_needs_restart")
         assert served.get("/v1/models")[0] == 200
 
 
 def test_sighup_reads_again(tmp_path: Path) -> None:
     with Served(tmp_path, CACHE, TOML) as served:
         served.process.send_signal(signal.SIGHUP)
-        served.wait_for("configuration in force")
+        served.wait_for("config_in_force")
         assert served.get("/v1/models")[0] == 200

@@ -62,7 +62,7 @@ async def _play(stage: Stage) -> None:
         filler.unlink()
         stage.write(a, b)
         stage.reload(served)
-        await served.says("configuration in force", times=WORKERS)
+        await served.says("config_in_force", times=WORKERS)
         await load.answered(stage.some(100))
         stage.expect({gateway.pid for gateway in served.gateways()} == before, "a gateway died of it")
 

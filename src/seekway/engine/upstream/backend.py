@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
+from structlog.typing import FilteringBoundLogger
 
 from seekway.core.errors import BackendProtocolError, SeekwayError, UnsupportedParameter
 from seekway.core.ports import EventSink
@@ -56,12 +57,14 @@ class UpstreamBackend:
     Raises ``ConfigError`` for an address or a key that cannot be sent.
     """
 
-    def __init__(self, settings: BackendSettings, api_key: str | None = None) -> None:
+    def __init__(
+        self, settings: BackendSettings, api_key: str | None = None, log: FilteringBoundLogger | None = None
+    ) -> None:
         self.name = settings.name
         self._settings = settings
         self._base_url = settings.base_url.rstrip("/")
-        self._refusals = Refusals(settings.name, api_key)
-        self._transport = Transport(settings, api_key)
+        self._refusals = Refusals(settings.name, api_key, log)
+        self._transport = Transport(settings, api_key, self._refusals.log)
         self._encoder = RequestEncoder(settings, self._transport)
 
     def start(self, request: GenerateRequest, sink: EventSink, /) -> Generation:
