@@ -22,7 +22,7 @@ _PIPE_BYTES = 4096
 
 
 class AccessLine(msgspec.Struct, omit_defaults=True):
-    """Times in milliseconds. ``key`` is a key's public id."""
+    """Times in milliseconds. ``key`` is a key's public id; ``fallback`` the canary rule whose backends failed."""
 
     timestamp: str
     level: str
@@ -37,6 +37,7 @@ class AccessLine(msgspec.Struct, omit_defaults=True):
     tenant: str = ""
     key: str = ""
     cache: str = ""
+    fallback: str = ""
     attempts: int = 0
     ttft_ms: float | None = None
     prompt_tokens: int | None = None
@@ -123,6 +124,7 @@ class AccessLog:
             record.tenant,
             record.key_id,
             record.cache,
+            record.fallback,
             record.attempts,
             None if first is None else round(first * 1000, 2),
             None if usage is None else usage.prompt_tokens,

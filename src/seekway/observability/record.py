@@ -17,6 +17,8 @@ class RequestRecord:
     """The key's public name, never the key."""
     cache: str = ""
     """``hit``, ``semantic``, ``miss`` or ``bypass`` where a cache was asked."""
+    fallback: str = ""
+    """The rule whose backends failed, where the request then went to the model that was asked for."""
     attempts: int = 0
     """How often a backend was asked."""
     ended: float = 0.0

@@ -45,11 +45,11 @@ def build_pipeline(settings: Settings, members: Sequence[Member], parts: Lasting
     names = ModelNames(routes, settings.aliases, settings.default_model)
     router = Router(routes, names, endpoints, settings.routing, settings.routes, Random())  # noqa: S311 - no secret hangs on it
     shaping = Shaping((ThinkingRules(), ApplyDefaults(), PruneReasoning()), parts.book)
-    dispatcher = Dispatcher(loop, _selected, shaping, _policies(settings), Random())  # noqa: S311
+    dispatcher = Dispatcher(loop, _selected, shaping, _policies(settings), Random(), parts.lanes)  # noqa: S311
     look_up_answer, keep_answer = parts.use_cache(settings, names)
     parts.quota.use(settings)
     restore_reasoning, note_reasoning = reasoning_stages(settings.reasoning, parts.reasoning)
-    parts.take_over(routes, endpoints)
+    parts.take_over(routes, endpoints, dispatcher.lanes_by_name)
     return Pipeline(
         admission_stages=(AllowModels(), ResolveAlias(names, router), *parts.quota.request_stages),
         request_stages=(*processing.before, *look_up_answer, *restore_reasoning),

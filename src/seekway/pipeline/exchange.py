@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from seekway.core.errors import InternalError
 from seekway.core.types import Capability, Event
@@ -33,6 +34,9 @@ class Headers:
 
 
 NO_HEADERS = Headers()
+_FALLBACK = b"x-seekway-fallback"
+_PLAIN = " !#$&'()*+,/:;=?@[]"
+"""What an operator's name for a rule may hold and a header can carry."""
 
 
 class Exchange:
@@ -54,6 +58,8 @@ class Exchange:
     answer: Sequence[Event] | None = None
     language: str | None = None
     prompt_marker: str = ""
+    behind: Callable[[], Selection[Endpoint] | None] | None = None
+    """Where a request goes after all whose canary fails; set where it may."""
 
     def __init__(
         self,
@@ -91,6 +97,12 @@ class Exchange:
         self.route = route
         self.record.model = route.model.id
         self.record.backend = route.member.name
+
+    def fell_back(self, rule: str) -> None:
+        """The request leaves the way of ``rule``, a canary that failed; the record and the answer's head say so."""
+        self.behind = None
+        self.record.fallback = rule
+        self.response_headers.append((_FALLBACK, quote(rule, safe=_PLAIN).encode()))
 
     def on_end(self, call: Callable[[], None]) -> None:
         """Have ``call`` run once when the exchange is over, however it ended; ``record`` then says how. It must not raise."""

@@ -17,6 +17,7 @@ from seekway.pipeline.cache.redis_client import open_redis
 from seekway.pipeline.cache.redis_store import RedisClient
 from seekway.pipeline.cache.stages import KeepAnswer, LookUpAnswer
 from seekway.pipeline.directory import BackendDirectory
+from seekway.pipeline.dispatch.desk import Lane
 from seekway.pipeline.names import ModelNames
 from seekway.pipeline.quota.quota import Quota
 from seekway.pipeline.reasoning_memory import LocalReasoningMemory
@@ -39,6 +40,7 @@ class LastingParts:
         self.cache_counts = CacheCounts()
         self.routes: BackendDirectory | None = None
         self.endpoints: Mapping[str, Endpoint] = {}
+        self.lanes: Mapping[str, Lane] = {}
         self._replaced: list[AnswerCache] = []
         self._cache_changed = asyncio.Event()
         self._redis: tuple[RedisClient, tuple[type[Exception], ...]] | None = None
@@ -72,11 +74,11 @@ class LastingParts:
     def cache_size(self) -> CacheSize:
         return CacheSize(0, 0, 0) if self.cache is None else self.cache.size()
 
-    def take_over(self, routes: BackendDirectory, endpoints: Mapping[str, Endpoint]) -> None:
+    def take_over(self, routes: BackendDirectory, endpoints: Mapping[str, Endpoint], lanes: Mapping[str, Lane]) -> None:
         """Go by these from now on; what the former directory heard of backends that stay is known to the new one."""
         if self.routes is not None:
             routes.adopt(self.routes)
-        self.routes, self.endpoints = routes, endpoints
+        self.routes, self.endpoints, self.lanes = routes, endpoints, lanes
 
     async def run(self) -> None:
         """The work behind them, until cancelled."""

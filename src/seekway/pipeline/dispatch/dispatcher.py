@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from random import Random
 from typing import TypeVar
 
@@ -24,11 +24,20 @@ class Dispatcher:
     """Failover, retries within a budget, hedging, continuation and a short line before full backends, for every request.
 
     ``shape`` is run for each attempt, after the exchange has taken its route.
+    ``former`` are the lanes of the dispatcher whose place this one takes.
     Everything runs in callbacks of ``loop``: no task and no timer belongs to a single request.
     """
 
-    def __init__(self, loop: Loop, select: Select, shape: Shape, policy_of: PolicyOf, random: Random) -> None:
-        self._desk = Desk(loop, select, shape, policy_of, random)
+    def __init__(
+        self,
+        loop: Loop,
+        select: Select,
+        shape: Shape,
+        policy_of: PolicyOf,
+        random: Random,
+        former: Mapping[str, Lane] | None = None,
+    ) -> None:
+        self._desk = Desk(loop, select, shape, policy_of, random, former)
 
     def start(self, request: GenerateRequest, exchange: Exchange, sink: EventSink) -> Flow:
         """Begin; never raises, every failure is the sink's to hear."""
@@ -58,9 +67,14 @@ class Dispatcher:
         lane.retry_budget.request()
         tried: tuple[str, ...] = ()
         problem: SeekwayError | None = None
-        while len(tried) < lane.policy.attempts:
+        most = lane.policy.attempts
+        while len(tried) < most:
             now = desk.time()
             choice = selection.pick(request, exchange, now, tried) or lane.last_resort(now, tried)
+            if choice is None and (behind := desk.behind(exchange, now, again=bool(tried))) is not None:
+                selection, lane = behind
+                most += lane.policy.attempts
+                choice = selection.pick(request, exchange, now, tried) or selection.pick(request, exchange, now, ())
             if choice is None or (problem is not None and not lane.retry_budget.take(now)):
                 break
             tried = (*tried, choice.endpoint.name)
@@ -77,6 +91,10 @@ class Dispatcher:
     def lanes(self) -> Iterable[Lane]:
         """What there is to tell of each model, for the metrics."""
         return self._desk.lanes.values()
+
+    @property
+    def lanes_by_name(self) -> Mapping[str, Lane]:
+        return self._desk.lanes
 
     @property
     def watched(self) -> int:

@@ -88,16 +88,18 @@ class CheckBudget:
             if charge.purse.spent >= charge.most:
                 self.refused += 1
                 raise _spent(charge)
-        if charges.priced:
-            exchange.on_end(_Bill(self, charges.priced, exchange))
+        if charges.priced or exchange.behind is not None:
+            exchange.on_end(_Bill(self, charges, exchange, model))
 
-    def charge(self, charges: tuple[_Charge, ...], exchange: Exchange) -> None:
-        """Pay for an exchange that is over."""
+    def charge(self, charges: _Charges, exchange: Exchange, model: str) -> None:
+        """Pay for an exchange that is over, at the price of the model that answered: ``model`` unless its canary failed."""
         usage = usage_of(exchange)
         if usage is None:
             return
         now = self._clock()
-        for charge in charges:
+        if exchange.record.fallback and exchange.record.model != model:
+            charges = self._plan(exchange.caller, exchange.record.model)
+        for charge in charges.priced:
             if charge.price is not None:
                 self._purses.spend(charge.purse, charge.price.cost(usage, now))
 
@@ -137,15 +139,16 @@ class CheckBudget:
 
 
 class _Bill:
-    __slots__ = ("_charges", "_exchange", "_stage")
+    __slots__ = ("_charges", "_exchange", "_model", "_stage")
 
-    def __init__(self, stage: CheckBudget, charges: tuple[_Charge, ...], exchange: Exchange) -> None:
+    def __init__(self, stage: CheckBudget, charges: _Charges, exchange: Exchange, model: str) -> None:
         self._stage = stage
         self._charges = charges
+        self._model = model
         self._exchange = exchange
 
     def __call__(self) -> None:
-        self._stage.charge(self._charges, self._exchange)
+        self._stage.charge(self._charges, self._exchange, self._model)
 
 
 def _matches(rule: BudgetRule, caller: Caller, model: str) -> bool:
