@@ -155,7 +155,7 @@ def metrics_page() -> str:
     metrics.registry.register(StageCounters(lambda: [StageFigures("resolve_alias", "request")]))
     metrics.registry.register(QuotaCollector(lambda: QuotaFigures(0, 0, 0, None, 1, 0, 0, 0)))
     record = RequestRecord("1", route="/v1/chat/completions", operation="chat", model="m")
-    record.error = "overloaded"
+    record.error, record.fallback = "overloaded", "canary"
     record.usage, record.first_token_at, record.last_token_at = Usage(1, 2), record.started, record.started
     metrics.request_ended(record)
     lines = [
