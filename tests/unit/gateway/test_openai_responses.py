@@ -433,7 +433,7 @@ def test_the_functions_of_namespaces_stand_among_the_others() -> None:
     assert delivery.namespaced == {"agents__spawn": ("agents", "spawn"), "agents__wait": ("agents", "wait")}
     (plain, group) = delivery.echo.tools
     assert as_json(plain)["name"] == "f"  # pyright: ignore[reportIndexIssue]
-    inner = {"strict": False, "parameters": {}, "description": None, "type": "function"}
+    inner: Json = {"strict": False, "parameters": {}, "description": None, "type": "function"}
     assert as_json(group) == {
         "type": "namespace",
         "name": "agents",
@@ -485,7 +485,7 @@ def test_flat_names_are_names_and_apart_for_other_namespaces(one: str, name: str
 @pytest.mark.parametrize(
     ("tools", "code", "param"),
     [
-        ([{**AGENTS, "tools": []}], "invalid_parameter", "tools[0].tools"),
+        ([{**AGENTS, "tools": None}], "invalid_parameter", "tools[0].tools"),
         ([{**AGENTS, "name": None}], "invalid_parameter", "tools[0].name"),
         ([{**AGENTS, "tools": [{"type": "custom", "name": "x"}]}], "unsupported_parameter", "tools[0].tools[0].type"),
         ([AGENTS, AGENTS], "invalid_request_error", "tools[1].tools[0].name"),
