@@ -153,7 +153,7 @@ def metrics_page() -> str:
     lane = Lane(Pool("m", [Choice(endpoint, Route(member, EXAMPLE_MODEL, "m"), 1.0)]), ResilienceSettings())
     metrics.registry.register(ResilienceFigures(lambda: [endpoint], lambda: [lane], lambda: 0.0))
     metrics.registry.register(StageCounters(lambda: [StageFigures("resolve_alias", "request")]))
-    metrics.registry.register(QuotaCollector(lambda: QuotaFigures(0, 0, 0, None, 1, 0, 0, 0)))
+    metrics.registry.register(QuotaCollector(lambda: QuotaFigures(0, 0, 0, None, 1, 0, 0, 0, kept_back=False)))
     record = RequestRecord("1", route="/v1/chat/completions", operation="chat", model="m")
     record.error, record.fallback = "overloaded", "canary"
     record.usage, record.first_token_at, record.last_token_at = Usage(1, 2), record.started, record.started

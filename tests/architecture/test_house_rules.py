@@ -74,6 +74,32 @@ def test_a_log_lines_event_is_a_name_that_can_be_searched_for() -> None:
     assert not [event for event in events if not _EVENT.fullmatch(event)]
 
 
+_WALL_CLOCK = re.compile(r"\btime\.time\b|\bdatetime\.now\(|\btime_ns\(")
+_TELLS_THE_TIME = {
+    "app/gateway_host.py": "keys expire on a date",
+    "security/keys.py": "keys expire on a date",
+    "pipeline/quota/check_budget.py": "budgets are of days and months, prices of hours",
+    "pipeline/cache/redis_store.py": "machines have no other clock in common",
+    "engine/upstream/errors.py": "Retry-After may be a date",
+    "engine/chat_template.py": "templates may write the date",
+    "engine/local_model.py": "when a model was loaded",
+    "gateway/operations/answer_head.py": "when an answer was made",
+    "gateway/dialects/openai_responses_answer.py": "when an answer was made",
+    "gateway/dialects/openai_responses_draft.py": "when an answer was made",
+    "observability/access_log.py": "when a request ended",
+}
+
+
+def test_the_wall_clock_is_read_only_to_tell_the_time() -> None:
+    """Whatever waits, ages or is late goes by a clock that nobody can set."""
+    read = {
+        str(path.relative_to(PACKAGE))
+        for path in SOURCES
+        if _WALL_CLOCK.search(path.read_text("utf-8")) and path.relative_to(PACKAGE).parts[:2] != ("app", "commands")
+    }
+    assert read == set(_TELLS_THE_TIME)
+
+
 def test_nothing_is_called_after_nothing() -> None:
     names = {part for path in SOURCES for part in (*path.relative_to(PACKAGE).parts[:-1], path.stem)}
     assert not names & BANNED_NAMES

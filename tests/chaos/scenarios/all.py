@@ -18,6 +18,7 @@ from tests.chaos.scenarios import (
     name_gone,
     redis_gone,
     slow_headers,
+    spending_disk_full,
     storms,
 )
 
@@ -47,6 +48,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     name_gone.NAME_GONE,
     redis_gone.REDIS_GONE,
     disk_full.DISK_FULL,
+    spending_disk_full.SPENDING_DISK_FULL,
     clock_moved.CLOCK_MOVED,
     model_worker.KILLED,
     model_worker.OUT_OF_MEMORY,

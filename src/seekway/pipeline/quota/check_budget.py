@@ -62,7 +62,7 @@ class CheckBudget:
         self._clock = clock
         self._plans: dict[tuple[str, str], _Charges] = {}
         self._periods: dict[Period, str] = {}
-        self._until = 0.0
+        self._since = self._until = 0.0
         self.refused = 0
 
     def __call__(self, request: GenerateRequest, exchange: Exchange) -> GenerateRequest:
@@ -78,7 +78,7 @@ class CheckBudget:
 
     def admit(self, exchange: Exchange, model: str) -> None:
         """The same for what is no generation, such as embeddings."""
-        if self._clock() >= self._until:
+        if not self._since <= self._clock() < self._until:
             self._begin_day()
         caller, model = exchange.caller, exchange.record.model or model
         charges = self._plans.get((caller.key_id, model))
@@ -128,12 +128,13 @@ class CheckBudget:
             yield BudgetRule(name="own", amount=own.amount, currency=own.currency, period=own.period)
 
     def _begin_day(self) -> None:
-        """At start and at each midnight: new purses for the new day or month."""
+        """At start and at each midnight, also one that a clock set back comes to again: the purses of that day and month."""
         there = datetime.fromtimestamp(self._clock(), UTC).astimezone(self._zone)
         day = there.date()
         self._periods = {"day": day.isoformat(), "month": day.isoformat()[:7], "total": "total"}
-        midnight = datetime.combine(day + timedelta(days=1), datetime.min.time(), self._zone)
-        self._until = midnight.timestamp()
+        midnight = datetime.min.time()
+        self._since = datetime.combine(day, midnight, self._zone).timestamp()
+        self._until = datetime.combine(day + timedelta(days=1), midnight, self._zone).timestamp()
         self._plans.clear()
         self._purses.begin(tuple(self._periods.values()))
 
