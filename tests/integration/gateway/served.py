@@ -146,6 +146,7 @@ async def serving(
     *,
     others: Sequence[Member] = (),
     keys: str | None = None,
+    table: KeyTable | None = None,
     http: type[BoundedHttpProtocol] | None = None,
     most_s: float = 30,
 ) -> AsyncGenerator[Served]:
@@ -158,7 +159,7 @@ async def serving(
     logger, access_log = make_logger(log_settings, log), AccessLog(log_settings, log)
     parts = LastingParts(settings, logger)
     pipeline = build_pipeline(settings, [Member("own", backend), *others], parts, asyncio.get_running_loop())
-    services = CallServices(settings.gateway, pipeline, Authenticator(key_table(keys)), drain, logger)
+    services = CallServices(settings.gateway, pipeline, Authenticator(table or key_table(keys)), drain, logger)
     front = Front(services, model_routes(), RequestLedger(drain, metrics, access_log), logger)
     app = create_app(front, metrics=metrics)
     server = _Server(uvicorn.Config(app, log_config=None, http=http, lifespan="on", timeout_graceful_shutdown=5))

@@ -24,7 +24,7 @@ from seekway.gateway.dialects.openai_chat import (
     Temperature,
     Tokens,
     WireThinking,
-    read_stop,
+    read_sampling,
 )
 from seekway.gateway.dialects.openai_messages import texts
 from seekway.gateway.dialects.openai_responses_items import WireInputItem, read_input
@@ -238,17 +238,8 @@ def _refuse(wire: ResponsesBody, extra: dict[str, Any]) -> None:
 
 def _sampling(wire: ResponsesBody) -> Sampling:
     wanted = "message.output_text.logprobs" in (wire.include or ())
-    return Sampling(
-        temperature=wire.temperature,
-        top_p=wire.top_p,
-        top_k=None if wire.top_k is None else max(wire.top_k, 0),
-        min_p=wire.min_p,
-        frequency_penalty=wire.frequency_penalty,
-        presence_penalty=wire.presence_penalty,
-        max_tokens=wire.max_output_tokens,
-        stop=read_stop(wire.stop),
-        seed=wire.seed,
-        top_logprobs=(wire.top_logprobs or 0) if wanted or wire.top_logprobs else None,
+    return read_sampling(
+        wire, wire.max_output_tokens, (wire.top_logprobs or 0) if wanted or wire.top_logprobs else None
     )
 
 
