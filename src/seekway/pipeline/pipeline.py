@@ -6,13 +6,15 @@ The lists given to :class:`Pipeline` are the documentation of what happens to a 
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from typing import TypeVar
 
 import msgspec
 
+from seekway.core.asking import answer_of
 from seekway.core.errors import SeekwayError
-from seekway.core.ports import EventSink, Flow
+from seekway.core.ports import AnswerSink, EventSink, Flow
 from seekway.core.types import (
     Capability,
     EmbedRequest,
@@ -21,9 +23,9 @@ from seekway.core.types import (
     RerankRequest,
     RerankResult,
     TokenCount,
-    Usage,
 )
 from seekway.pipeline.admission import Admission
+from seekway.pipeline.counted import Counted
 from seekway.pipeline.directory import BackendDirectory, Route
 from seekway.pipeline.dispatch.dispatcher import Dispatcher
 from seekway.pipeline.exchange import Exchange
@@ -33,6 +35,8 @@ from seekway.pipeline.shaping import Shaping
 from seekway.pipeline.stage import FigureBook, RequestStage, StageFigures, StreamStage
 from seekway.pipeline.stream_chain import OpenFilter, StreamChain
 from seekway.pipeline.trial import StageTrace, try_stages
+
+T = TypeVar("T")
 
 
 class Pipeline:
@@ -101,35 +105,36 @@ class Pipeline:
         return self._go(request, exchange, sink)
 
     async def embed(self, request: EmbedRequest, exchange: Exchange) -> EmbedResult:
-        asked = GenerateRequest(request.id, request.model, prompt="\n".join(request.inputs))
-        await self._admit(asked, exchange, "embed")
-
-        def ask(route: Route) -> Awaitable[EmbedResult]:
-            return route.member.backend.embed(msgspec.structs.replace(request, model=route.name))
-
-        result = await self.dispatcher.ask(asked, exchange, ask)
-        exchange.record.usage = Usage(result.prompt_tokens, 0)
-        return result
+        return await answer_of(partial(self.start_embed, request, exchange))
 
     async def rerank(self, request: RerankRequest, exchange: Exchange) -> RerankResult:
-        asked = GenerateRequest(request.id, request.model, prompt="\n".join((request.query, *request.documents)))
-        await self._admit(asked, exchange, "rerank")
-
-        def ask(route: Route) -> Awaitable[RerankResult]:
-            return route.member.backend.rerank(msgspec.structs.replace(request, model=route.name))
-
-        result = await self.dispatcher.ask(asked, exchange, ask)
-        exchange.record.usage = Usage(result.prompt_tokens, 0)
-        return result
+        return await answer_of(partial(self.start_rerank, request, exchange))
 
     async def count_tokens(self, request: GenerateRequest, exchange: Exchange) -> TokenCount:
         """The tokens of the prompt that the backend would be sent."""
-        admitted = await self._admit(request, exchange, None)
+        return await answer_of(partial(self.start_count, request, exchange))
 
-        def ask(route: Route) -> Awaitable[TokenCount]:
-            return route.member.backend.count_tokens(self._shaping(admitted, exchange))
+    def start_embed(self, request: EmbedRequest, exchange: Exchange, sink: AnswerSink[EmbedResult]) -> Flow:
+        """As :meth:`start`, for a question with one answer."""
 
-        return await self.dispatcher.ask(admitted, exchange, ask)
+        def begin(_: GenerateRequest, route: Route, to: AnswerSink[EmbedResult]) -> Flow:
+            return route.member.asked.start_embed(msgspec.structs.replace(request, model=route.name), to)
+
+        asked = GenerateRequest(request.id, request.model, prompt="\n".join(request.inputs))
+        return self._inquire(asked, exchange, "embed", begin, Counted(exchange, sink))
+
+    def start_rerank(self, request: RerankRequest, exchange: Exchange, sink: AnswerSink[RerankResult]) -> Flow:
+        def begin(_: GenerateRequest, route: Route, to: AnswerSink[RerankResult]) -> Flow:
+            return route.member.asked.start_rerank(msgspec.structs.replace(request, model=route.name), to)
+
+        asked = GenerateRequest(request.id, request.model, prompt="\n".join((request.query, *request.documents)))
+        return self._inquire(asked, exchange, "rerank", begin, Counted(exchange, sink))
+
+    def start_count(self, request: GenerateRequest, exchange: Exchange, sink: AnswerSink[TokenCount]) -> Flow:
+        def begin(admitted: GenerateRequest, route: Route, to: AnswerSink[TokenCount]) -> Flow:
+            return route.member.asked.start_count(self._shaping(admitted, exchange), to)
+
+        return self._inquire(request, exchange, None, begin, sink)
 
     async def trial(self, request: GenerateRequest, text: str, exchange: Exchange) -> tuple[StageTrace, ...]:
         """Run ``request`` and then ``text``, as if a model had answered with it, through the stages; asks no backend, counts nothing."""
@@ -154,11 +159,16 @@ class Pipeline:
         return after
 
     async def _admit_rest(
-        self, position: int, waited: Awaitable[GenerateRequest], request: GenerateRequest, exchange: Exchange
+        self,
+        position: int,
+        waited: Awaitable[GenerateRequest],
+        request: GenerateRequest,
+        exchange: Exchange,
+        until: int | None = None,
     ) -> GenerateRequest:
-        """From the stage that has to wait on."""
+        """From the stage that has to wait on, up to ``until``."""
         request = await self._await(position, waited, request)
-        for at in range(position + 1, len(self._request_stages)):
+        for at in range(position + 1, len(self._request_stages) if until is None else until):
             if exchange.answer is not None:
                 break
             stage, figures = self._request_stages[at]
@@ -178,15 +188,28 @@ class Pipeline:
         figures.changed += after is not before
         return after
 
-    async def _admit(
-        self, request: GenerateRequest, exchange: Exchange, capability: Capability | None
-    ) -> GenerateRequest:
-        """Run the stages that are for everything; ``request`` stands for what is asked where that is no generation."""
+    def _inquire(
+        self,
+        request: GenerateRequest,
+        exchange: Exchange,
+        capability: Capability | None,
+        begin: Callable[[GenerateRequest, Route, AnswerSink[T]], Flow],
+        sink: AnswerSink[T],
+    ) -> Flow:
+        """Run the stages that are for everything, and ask; ``request`` stands for what is asked where that is no generation."""
         exchange.capability = capability
-        for position, (stage, figures) in enumerate(self._request_stages[: self._admission_stages]):
+
+        def go(admitted: GenerateRequest) -> Flow:
+            return self.dispatcher.inquire(admitted, exchange, partial(begin, admitted), sink)
+
+        until = self._admission_stages
+        for position, (stage, figures) in enumerate(self._request_stages[:until]):
             after = self._run(stage, figures, request, exchange)
-            request = after if isinstance(after, GenerateRequest) else await self._await(position, after, request)
-        return request
+            if not isinstance(after, GenerateRequest):
+                rest = partial(self._admit_rest, position, after, request, exchange, until)
+                return Admission(after, rest, go, sink)
+            request = after
+        return go(request)
 
     def _go(self, request: GenerateRequest, exchange: Exchange, sink: EventSink) -> Flow:
         filters: list[OpenFilter] = []
