@@ -82,6 +82,7 @@ _TELLS_THE_TIME = {
     "pipeline/cache/redis_store.py": "machines have no other clock in common",
     "engine/upstream/errors.py": "Retry-After may be a date",
     "engine/chat_template.py": "templates may write the date",
+    "pipeline/stages/apply_template.py": "templates may write the date",
     "engine/local_model.py": "when a model was loaded",
     "gateway/operations/answer_head.py": "when an answer was made",
     "gateway/dialects/openai_responses_answer.py": "when an answer was made",
