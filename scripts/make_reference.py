@@ -83,13 +83,23 @@ def settings_table(struct: type[msgspec.Struct]) -> list[str]:
     lines = ["| setting | type | default | what it does |", "|---|---|---|---|"]
     for field in msgspec.structs.fields(struct):
         hint = hints[field.name]
-        default = (
-            "required" if field.default is msgspec.NODEFAULT else f"`{msgspec.json.encode(field.default).decode()}`"
-        )
+        value = field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
+        default = "required" if value is msgspec.NODEFAULT else f"`{msgspec.json.encode(value).decode()}`"
+        if is_table(element_of(hint)) and field.default is not msgspec.NODEFAULT:
+            default = "see below"
         lines.append(
             f"| `{field.name}` | {type_name(hint)} | {default if default != '`null`' else 'unset'} | {description(hint)} |"
         )
     return lines
+
+
+def is_table(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, msgspec.Struct)
+
+
+def element_of(annotation: Any) -> Any:
+    """As :func:`element`, for any setting."""
+    return element(annotation) if get_origin(annotation) is Annotated and get_args(annotation) else annotation
 
 
 def element(annotation: Any) -> Any:
@@ -107,13 +117,22 @@ def settings_page() -> str:
         "`seekway config check` reads a file and says what is wrong with it.\n",
     ]
     for name, hint in get_type_hints(Settings, include_extras=True).items():
-        struct = element(hint)
-        if isinstance(struct, type) and issubclass(struct, msgspec.Struct):
-            heading = f"## `[[{name}]]`" if get_origin(get_args(hint)[0]) is tuple else f"## `[{name}]`"
-            parts += [f"{heading}\n", description(hint) + "\n", "\n".join(settings_table(struct)) + "\n"]
+        if is_table(element(hint)):
+            parts += table_parts(name, hint)
         else:
             parts += [f"## `{name}`\n", f"{type_name(hint)}. {description(hint)}\n"]
     return "\n".join(parts)
+
+
+def table_parts(name: str, hint: Any) -> list[str]:
+    """A section for the table ``name``, and one for each table in it."""
+    struct = element(hint)
+    heading = f"## `[[{name}]]`" if get_origin(get_args(hint)[0]) is tuple else f"## `[{name}]`"
+    parts = [f"{heading}\n", description(hint) + "\n", "\n".join(settings_table(struct)) + "\n"]
+    for field, inner in get_type_hints(struct, include_extras=True).items():
+        if is_table(element_of(inner)):
+            parts += table_parts(f"{name}.{field}", inner)
+    return parts
 
 
 def errors_page() -> str:

@@ -24,10 +24,12 @@ from seekway.gateway.operations.table import model_routes
 from seekway.gateway.request_ledger import RequestLedger
 from seekway.observability.access_log import AccessLog
 from seekway.observability.cache_figures import CacheFigures
+from seekway.observability.guardrail_figures import GuardrailFigures
 from seekway.observability.metrics import Metrics
 from seekway.pipeline.assembly import build_pipeline
 from seekway.pipeline.directory import Member
 from seekway.pipeline.dispatch.figures import ResilienceFigures
+from seekway.pipeline.guardrails.guardrails import list_files
 from seekway.pipeline.lasting_parts import LastingParts
 from seekway.pipeline.quota.figures import QuotaCollector
 from seekway.security.key_file import load_key_table
@@ -73,6 +75,8 @@ class GatewayHost:
         )
 
         self.metrics.registry.register(QuotaCollector(self._parts.quota.figures))
+        guardrails = self._parts.guardrails
+        self.metrics.registry.register(GuardrailFigures(guardrails.counts, guardrails.memory.size))
         self.metrics.registry.register(CacheFigures(self._parts.cache_counts, self._parts.cache_size))
 
     async def run(self) -> None:
@@ -93,6 +97,7 @@ class GatewayHost:
             *(backend.api_key_file for backend in self._settings.backends),
         ]
         yield from (Path(name).expanduser() for name in named if name is not None)
+        yield from list_files(self._settings.guardrails)
 
     def reload(self, config: Path | None) -> None:
         """Read the configuration again and answer new requests by it; one with a mistake is logged with its line, and the old one stays."""
@@ -114,8 +119,20 @@ class GatewayHost:
         self._settings, self._read = kept, settings
         self.front.swap(services)
         self._log.info("configuration in force", file=str(config))
+        self._audit_policies(config)
         if waiting:
             self._log.warning("these changes need a restart", settings=waiting)
+
+    def _audit_policies(self, config: Path | None) -> None:
+        for change in self._parts.guardrails.changes():
+            self._log.info(
+                "guardrail policy changed",
+                policy=change.policy,
+                version=change.version,
+                was=change.was or None,
+                now=change.now or None,
+                file=str(config),
+            )
 
     def _services(self, settings: Settings) -> CallServices:
         """The parts for ``settings``; nothing is taken over before all of them are made."""

@@ -20,6 +20,7 @@ from seekway.core.errors import ConfigError
 from seekway.core.sections.backends import OWN_BACKEND, BackendSettings
 from seekway.core.sections.cache import CacheSettings
 from seekway.core.sections.gateway import GatewaySettings
+from seekway.core.sections.guardrails import GuardrailSettings, check_policies
 from seekway.core.sections.keys import KeySettings
 from seekway.core.sections.limits import BudgetRule, LimitRule, QuotaSettings
 from seekway.core.sections.log import LogSettings
@@ -57,6 +58,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         ResilienceSettings, Meta(description="What is done about backends that fail, slow down or are full.")
     ] = ResilienceSettings()
     cache: Annotated[CacheSettings, Meta(description="The answer cache.")] = CacheSettings()
+    guardrails: Annotated[
+        GuardrailSettings,
+        Meta(description="Review of what goes to models and of what they answer; docs/guardrails.md."),
+    ] = GuardrailSettings()
     log: Annotated[LogSettings, Meta(description="Logs.")] = LogSettings()
     reasoning: Annotated[ReasoningSettings, Meta(description="Reasoning that clients forget to send back.")] = (
         ReasoningSettings()
@@ -247,3 +252,4 @@ def _check(settings: Settings) -> None:
             )
     own = (OwnPlace(OWN_BACKEND, settings.routing.region),) if settings.model_service.enabled else ()
     check_routes(settings.routes, (*own, *settings.backends))
+    check_policies(settings.guardrails.policies, [rule.name for rule in settings.routes])

@@ -43,6 +43,8 @@ class AccessLine(msgspec.Struct, omit_defaults=True):
     completion_tokens: int | None = None
     finish_reason: str = ""
     error_type: str = ""
+    guardrails: tuple[str, ...] = ()
+    policy: str = ""
 
 
 class AccessLog:
@@ -127,6 +129,8 @@ class AccessLog:
             None if usage is None else usage.completion_tokens,
             record.finish_reason,
             record.error,
+            record.guardrails,
+            record.policy,
         )
 
     def _timestamp(self, at: float) -> str:

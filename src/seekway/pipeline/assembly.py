@@ -45,14 +45,15 @@ def build_pipeline(settings: Settings, members: Sequence[Member], parts: Lasting
     shaping = Shaping((ThinkingRules(), ApplyDefaults(), PruneReasoning()), parts.book)
     dispatcher = Dispatcher(loop, _selected, shaping, _policies(settings), Random())  # noqa: S311
     look_up_answer, keep_answer = parts.use_cache(settings, names)
+    review_input, review_output = parts.guardrails.use(settings)
     parts.quota.use(settings)
     restore_reasoning, note_reasoning = reasoning_stages(settings.reasoning, parts.reasoning)
     parts.take_over(routes, endpoints)
     return Pipeline(
         admission_stages=(AllowModels(), ResolveAlias(names, router), *parts.quota.request_stages),
-        request_stages=(*look_up_answer, *restore_reasoning),
+        request_stages=(*review_input, *look_up_answer, *restore_reasoning),
         shaping=shaping,
-        stream_stages=(*keep_answer, *note_reasoning, *parts.quota.stream_stages, CountUsage()),
+        stream_stages=(*keep_answer, *note_reasoning, *review_output, *parts.quota.stream_stages, CountUsage()),
         dispatcher=dispatcher,
         routes=routes,
         names=names,

@@ -12,6 +12,7 @@ from seekway.pipeline.caller import ANONYMOUS, Caller
 from seekway.pipeline.directory import Route
 
 if TYPE_CHECKING:
+    from seekway.pipeline.guardrails.review.notes import ReviewNotes
     from seekway.pipeline.routing.endpoint import Endpoint
     from seekway.pipeline.routing.selection import Selection
 
@@ -43,6 +44,7 @@ class Exchange:
     ``trial`` marks a text run through the stages for show: nothing of it is counted.
     ``deadline`` is on the event loop's clock.
     ``answer`` is set by a request stage that answers by itself; its events go through the stream stages like a backend's.
+    ``review`` is what the guardrails know of it; None where no policy looks at it.
     ``response_headers`` are added to the answer's head, names in lower case.
     """
 
@@ -50,6 +52,7 @@ class Exchange:
     selection: Selection[Endpoint] | None = None
     capability: Capability | None = None
     answer: Sequence[Event] | None = None
+    review: ReviewNotes | None = None
 
     def __init__(
         self,
