@@ -58,6 +58,7 @@ def build_pipeline(settings: Settings, members: Sequence[Member], parts: Lasting
         routes=routes,
         names=names,
         book=parts.book,
+        review=next(iter(review_input), None),
     )
 
 

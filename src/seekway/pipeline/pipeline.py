@@ -18,8 +18,10 @@ from seekway.core.types import (
     EmbedRequest,
     EmbedResult,
     GenerateRequest,
+    Message,
     RerankRequest,
     RerankResult,
+    Role,
     TokenCount,
     Usage,
 )
@@ -39,6 +41,7 @@ class Pipeline:
     """Stages run in the order given; the first of ``admission_stages`` must resolve the model's name.
 
     ``admission_stages`` are for whatever is asked of a model, ``request_stages`` and ``stream_stages`` for generation.
+    ``review`` looks at texts that are to be embedded or ranked; for generation it stands among ``request_stages``.
     ``shaping`` fits an admitted request to the backend it goes to, each time ``dispatcher`` sends it to one.
     """
 
@@ -52,6 +55,8 @@ class Pipeline:
         routes: BackendDirectory,
         names: ModelNames,
         book: FigureBook,
+        *,
+        review: RequestStage | None = None,
     ) -> None:
         self.routes = routes
         self.names = names
@@ -61,6 +66,7 @@ class Pipeline:
         self._request_stages = tuple(
             (stage, book.of(stage.name, "request")) for stage in (*admission_stages, *request_stages)
         )
+        self._review = None if review is None else (review, book.of(review.name, "request"))
         self._stream_stages = tuple((stage, book.of(stage.name, "stream")) for stage in stream_stages)
 
     def figures(self) -> tuple[StageFigures, ...]:
@@ -103,6 +109,7 @@ class Pipeline:
     async def embed(self, request: EmbedRequest, exchange: Exchange) -> EmbedResult:
         asked = GenerateRequest(request.id, request.model, prompt="\n".join(request.inputs))
         await self._admit(asked, exchange, "embed")
+        request = msgspec.structs.replace(request, inputs=await self._reviewed(asked, "user", request.inputs, exchange))
 
         def ask(route: Route) -> Awaitable[EmbedResult]:
             return route.member.backend.embed(msgspec.structs.replace(request, model=route.name))
@@ -114,6 +121,9 @@ class Pipeline:
     async def rerank(self, request: RerankRequest, exchange: Exchange) -> RerankResult:
         asked = GenerateRequest(request.id, request.model, prompt="\n".join((request.query, *request.documents)))
         await self._admit(asked, exchange, "rerank")
+        (query,) = await self._reviewed(asked, "user", (request.query,), exchange)
+        documents = await self._reviewed(asked, "tool", request.documents, exchange)
+        request = msgspec.structs.replace(request, query=query, documents=documents)
 
         def ask(route: Route) -> Awaitable[RerankResult]:
             return route.member.backend.rerank(msgspec.structs.replace(request, model=route.name))
@@ -187,6 +197,19 @@ class Pipeline:
             after = self._run(stage, figures, request, exchange)
             request = after if isinstance(after, GenerateRequest) else await self._await(position, after, request)
         return request
+
+    async def _reviewed(
+        self, asked: GenerateRequest, role: Role, texts: Sequence[str], exchange: Exchange
+    ) -> tuple[str, ...]:
+        """What the stage ``review`` makes of texts that are no conversation; they count as what somebody of ``role`` wrote."""
+        if self._review is None:
+            return tuple(texts)
+        stage, figures = self._review
+        messages = tuple(Message(role, text) for text in texts)
+        after = self._run(stage, figures, GenerateRequest(asked.id, asked.model, messages), exchange)
+        if not isinstance(after, GenerateRequest):
+            after = await after
+        return tuple(message.content if isinstance(message.content, str) else "" for message in after.messages)
 
     def _go(self, request: GenerateRequest, exchange: Exchange, sink: EventSink) -> Flow:
         filters: list[OpenFilter] = []

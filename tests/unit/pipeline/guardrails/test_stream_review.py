@@ -14,7 +14,7 @@ from seekway.observability.guardrail_figures import DetectorFigures
 from seekway.observability.logging import make_logger
 from seekway.pipeline.guardrails.review.batch import BatchReviewer
 from seekway.pipeline.guardrails.review.policy import ActionTable, Part, Watch, masked
-from seekway.pipeline.guardrails.review.stream import HELD_MOST, TextReviewer
+from seekway.pipeline.guardrails.review.stream import HELD_MOST, OnFailed, TextReviewer
 from seekway.pipeline.guardrails.review.verdict import Judged
 from tests.fakes.detector import FakeDetector, Terms
 
@@ -72,6 +72,21 @@ def streamed(pieces: Sequence[str], by: Part) -> tuple[str, list[Judged]]:
     return "".join(out), found
 
 
+def ignore(part: Part, judged: Sequence[Judged]) -> None:
+    """Nobody counts here."""
+
+
+def ignore_failure(part: Part, detector: str, error: Exception) -> None:
+    """Nobody logs here."""
+
+
+def told_of(names: list[str]) -> OnFailed:
+    def failed(part: Part, detector: str, error: Exception) -> None:
+        names.append(detector)
+
+    return failed
+
+
 def cut(text: str, rnd: Random) -> list[str]:
     places = sorted(rnd.randrange(len(text) + 1) for _ in range(rnd.randrange(8)))
     return [text[a:b] for a, b in zip((0, *places), (*places, len(text)), strict=True)]
@@ -108,7 +123,7 @@ def test_the_most_severe_of_overlapping_findings_holds_for_all_they_cover() -> N
 
 def test_nothing_of_a_banned_term_leaves_before_its_end_has_come() -> None:
     by = part(watch({"secret": ("one", "high")}))
-    reviewer = TextReviewer(by, lambda *_: None, lambda *_: None)
+    reviewer = TextReviewer(by, ignore, ignore_failure)
     assert [reviewer.feed(c).text for c in "a secre"] == ["a", " ", "", "", "", "", ""]
     assert reviewer.feed("t!").text == "***!"
 
@@ -116,7 +131,7 @@ def test_nothing_of_a_banned_term_leaves_before_its_end_has_come() -> None:
 def test_a_policy_that_changes_nothing_holds_nothing_back() -> None:
     found: list[str] = []
     by = part(watch({"secret": ("one", "high")}), actions={"*": "flag"})
-    reviewer = TextReviewer(by, lambda _, judged: found.extend(j.finding.category for j in judged), lambda *_: None)
+    reviewer = TextReviewer(by, lambda _, judged: found.extend(j.finding.category for j in judged), ignore_failure)
     assert [reviewer.feed(c).text for c in "a secret"] == list("a secret")
     assert not reviewer.feed("", final=True).text
     assert found == ["one"]
@@ -125,7 +140,7 @@ def test_a_policy_that_changes_nothing_holds_nothing_back() -> None:
 def test_what_is_held_is_bounded_where_passages_never_end() -> None:
     detector = FakeDetector({"aa": ("one", "high")})
     by = part(Watch(detector, DetectorFigures("words")))
-    reviewer = TextReviewer(by, lambda *_: None, lambda *_: None)
+    reviewer = TextReviewer(by, ignore, ignore_failure)
     gone = "".join(reviewer.feed("a" * 100).text for _ in range(100))
     assert gone == "***"
     assert max(map(len, detector.scanned)) <= HELD_MOST + 200
@@ -137,10 +152,10 @@ def test_a_detector_that_fails_ends_a_closed_text_and_is_left_out_of_an_open_one
     broken, sound = watch({"x": ("one", "high")}), watch({"secret": ("one", "high")}, "other")
     assert isinstance(broken.detector, FakeDetector)
     broken.detector.broken = True
-    closed = TextReviewer(part(broken, sound), lambda *_: None, lambda _, name, __: told.append(name))
+    closed = TextReviewer(part(broken, sound), ignore, told_of(told))
     with pytest.raises(ReviewUnavailable):
         closed.feed("x secret")
-    opened = TextReviewer(part(broken, sound, closed=False), lambda *_: None, lambda _, name, __: told.append(name))
+    opened = TextReviewer(part(broken, sound, closed=False), ignore, told_of(told))
     assert opened.feed("x secret").text == "x ***"
     assert opened.feed(" x", final=True).text == " x"
     assert told == ["words", "words"]
