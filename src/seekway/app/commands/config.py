@@ -63,23 +63,31 @@ def masked(settings: Settings) -> dict[str, Any]:
 
 def toml_lines(data: dict[str, Any]) -> Iterator[str]:
     """The settings as TOML; what is unset stands as a comment, since TOML has no null."""
+    yield from _table_lines(data, "")
+
+
+def _table_lines(data: dict[str, Any], path: str) -> Iterator[str]:
     tables: list[tuple[str, object]] = []
     for key, value in data.items():
         if isinstance(value, dict) or _is_list_of_tables(value):
-            tables.append((key, cast("object", value)))
+            tables.append((path + _toml_key(key), cast("object", value)))
         else:
             yield _toml_line(key, value)
-    for key, value in tables:
+    for name, value in tables:
         many = isinstance(value, list)
         for table in cast("Iterable[dict[str, Any]]", value if many else [value]):
             yield ""
-            yield f"[[{key}]]" if many else f"[{key}]"
-            yield from (_toml_line(name, inner) for name, inner in table.items())
+            yield f"[[{name}]]" if many else f"[{name}]"
+            yield from _table_lines(table, f"{name}.")
 
 
 def _toml_line(key: str, value: object) -> str:
-    name = key if re.fullmatch(r"[\w-]+", key) else json.dumps(key, ensure_ascii=False)
+    name = _toml_key(key)
     return f"# {name} is not set" if value is None else f"{name} = {json.dumps(value, ensure_ascii=False)}"
+
+
+def _toml_key(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key, ensure_ascii=False)
 
 
 def _is_list_of_tables(value: object) -> bool:

@@ -189,7 +189,7 @@ def _check_part(at: int, name: PartName, part: PartSettings) -> None:
         if not what or (stroke and severity not in _LEVELS):
             raise _refused(
                 at,
-                f"{name}.actions",
+                f"{name}.actions.{key}",
                 f"{key!r} is no category, detector or *, with /low, /medium or /high behind it or nothing.",
             )
 
