@@ -27,6 +27,7 @@ from seekway.core.sections.keys import KeySettings
 from seekway.core.sections.limits import BudgetRule, LimitRule, QuotaSettings
 from seekway.core.sections.log import LogSettings
 from seekway.core.sections.prices import PriceSettings
+from seekway.core.sections.processing import ProcessingSettings
 from seekway.core.sections.reasoning import ReasoningSettings
 from seekway.core.sections.resilience import ResilienceSettings
 from seekway.core.sections.routing import OwnPlace, RouteSettings, RoutingSettings, check_routes
@@ -65,6 +66,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Meta(description="Review of what goes to models and of what they answer; docs/guardrails.md."),
     ] = GuardrailSettings()
     log: Annotated[LogSettings, Meta(description="Logs.")] = LogSettings()
+    processing: Annotated[
+        ProcessingSettings, Meta(description="What is done to requests before the model and to answers after it.")
+    ] = ProcessingSettings()
     reasoning: Annotated[ReasoningSettings, Meta(description="Reasoning that clients forget to send back.")] = (
         ReasoningSettings()
     )

@@ -45,6 +45,8 @@ class AccessLine(msgspec.Struct, omit_defaults=True):
     error_type: str = ""
     guardrails: tuple[str, ...] = ()
     policy: str = ""
+    language: str = ""
+    trimmed_messages: int = 0
 
 
 class AccessLog:
@@ -131,6 +133,8 @@ class AccessLog:
             record.error,
             record.guardrails,
             record.policy,
+            record.language,
+            record.trimmed_messages,
         )
 
     def _timestamp(self, at: float) -> str:

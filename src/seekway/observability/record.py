@@ -32,6 +32,10 @@ class RequestRecord:
     """What the guardrails found, as ``part:category:action``; never the text."""
     policy: str = ""
     """The guardrails' policy it came under, where something was found."""
+    language: str = ""
+    """Of the last user message, where a stage has looked."""
+    trimmed_messages: int = 0
+    """Messages left out so that the rest fits the model's context."""
     error: str = ""
     """The error's stable code, empty when all went well."""
 

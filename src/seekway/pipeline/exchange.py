@@ -45,6 +45,8 @@ class Exchange:
     ``deadline`` is on the event loop's clock.
     ``answer`` is set by a request stage that answers by itself; its events go through the stream stages like a backend's.
     ``review`` is what the guardrails know of it; None where no policy looks at it.
+    ``language`` is that of the last user message where a stage has looked, a code of ISO 639 or BCP 47, empty where it cannot be told.
+    ``prompt_marker`` is the word that a stage has put into the system prompt, so that it is known when it leaks; empty where none is.
     ``response_headers`` are added to the answer's head, names in lower case.
     """
 
@@ -53,6 +55,8 @@ class Exchange:
     capability: Capability | None = None
     answer: Sequence[Event] | None = None
     review: ReviewNotes | None = None
+    language: str | None = None
+    prompt_marker: str = ""
 
     def __init__(
         self,

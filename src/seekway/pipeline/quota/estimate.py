@@ -51,6 +51,14 @@ def prompt_tokens(request: GenerateRequest) -> int:
     return int(tokens) + 1
 
 
+def message_tokens(message: Message) -> float:
+    """One message's part of :func:`prompt_tokens`, and the reasoning with it."""
+    content = message.content
+    tokens = _MESSAGE + text_tokens(content) if isinstance(content, str) else _parts(message)
+    tokens += text_tokens(message.reasoning or "")
+    return tokens + sum(text_tokens(call.name) + text_tokens(call.arguments) for call in message.tool_calls)
+
+
 def output_tokens(events: Sequence[Event]) -> float:
     """A delta is at least one token."""
     tokens = 0.0
