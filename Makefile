@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint types layers redis unit format lock proto proto-check reference reference-check clients clients-lock bench-engine bench-gateway bench-peers bench-lock chaos clean
+.PHONY: help run test check lint types layers redis unit format lock proto proto-check reference reference-check clients clients-lock bench-engine bench-gateway bench-guardrails bench-peers bench-lock chaos clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -139,8 +139,21 @@ bench-peers: $(VENV)/.bootstrap ## Install what the gateway is measured against:
 	  else echo "seekway: nginx is missing and the benchmark leaves it out; on Debian or Ubuntu: apt-get install nginx-light" >&2; fi; \
 	fi
 
-bench-lock: $(VENV)/.bootstrap ## Resolve LiteLLM's proxy for the benchmark again
+GUARD_PEERS := pyahocorasick presidio injection
+bench-guardrails: $(VENV)/.dev ## CPU, memory and recall of the guardrails beside pyahocorasick, Presidio and an injection scanner; ARGS=--short for a quick one
+	@for name in $(GUARD_PEERS); do \
+	  lock=benchmarks/guardrails/requirements-$$name.lock; home=.cache/bench/guardrails/$$name; \
+	  if cmp -s $$lock $$home/installed.lock; then continue; fi; \
+	  echo "seekway: installing $$name into $$home"; \
+	  $(UV) venv --quiet --clear --python $(BIN)/python $$home && \
+	  $(UV) pip install --quiet --python $$home/bin/python --require-hashes -r $$lock && \
+	  cp $$lock $$home/installed.lock || { rm -rf $$home; echo "seekway: $$name could not be installed; the benchmark leaves it out" >&2; }; \
+	done
+	@$(BIN)/python -m benchmarks.guardrails $(ARGS)
+
+bench-lock: $(VENV)/.bootstrap ## Resolve again what the benchmarks measure against
 	@$(LOCK) $(LITELLM_LOCK).in -o $(LITELLM_LOCK).lock
+	@set -e; for name in $(GUARD_PEERS); do $(LOCK) benchmarks/guardrails/requirements-$$name.in -o benchmarks/guardrails/requirements-$$name.lock; done
 
 chaos: $(VENV)/.dev ## Faults under load with a verdict each; ARGS=--short for CI's part, ARGS="NAME ..." for some, ARGS=--list for their names
 	@$(BIN)/python -m tests.chaos $(ARGS)

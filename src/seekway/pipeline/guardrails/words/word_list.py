@@ -22,6 +22,8 @@ They stand before the first section.
 ``[category level]`` opens a section; ``level`` is ``low``, ``medium`` or ``high``.
 A category is a word of Latin letters, digits, ``-`` and ``_``, and may be opened as often as one likes.
 
+Options may follow the level after ``|``, as ``[drugs medium | unless 警方, 医生 within 20]``; they hold for each term of the section, and a term's own take their place one by one.
+
 A term is written plainly: simplified Chinese, small letters, no disguise; the detector sees through disguises.
 Options may follow it after ``|``, separated by ``;``:
 
@@ -109,7 +111,7 @@ class _Reader:
         self._line = 0
         self._about: dict[str, str] = {}
         self._category = ""
-        self._severity: Severity = "high"
+        self._defaults = Term("", "", "high")
         self._in_allow = False
         self._terms: dict[tuple[str, str], Term] = {}
         self._allow: dict[str, None] = {}
@@ -160,15 +162,18 @@ class _Reader:
     def _open(self, line: str) -> None:
         if not line.endswith("]"):
             self._refuse("a section is opened by [category level] or [allow] on a line of its own.")
-        words = line[1:-1].split()
-        self._in_allow = words == ["allow"]
+        head, bar, options = line[1:-1].partition("|")
+        words = head.split()
+        self._in_allow = words == ["allow"] and not bar
         if self._in_allow:
             return
         if len(words) != 2 or words[1] not in _LEVELS:
             self._refuse("a section is opened by [category level], with the level low, medium or high, or by [allow].")
         if not _CATEGORY.fullmatch(words[0]):
             self._refuse(f"the category {words[0]} may hold Latin letters, digits, - and _ only.")
-        self._category, self._severity = words[0], cast("Severity", words[1])
+        self._category = words[0]
+        defaults = Term("", words[0], cast("Severity", words[1]))
+        self._defaults = self._with_options(defaults, options) if bar else defaults
 
     def _checked(self, text: str, most: int) -> str:
         if len(text) > most:
@@ -188,7 +193,7 @@ class _Reader:
         text, bar, options = line.partition("|")
         if bar:
             text = text.rstrip()
-        term = Term(self._checked(text, TERM_CHARS), self._category, self._severity)
+        term = msgspec.structs.replace(self._defaults, text=self._checked(text, TERM_CHARS))
         if bar:
             term = self._with_options(term, options)
         key = (text, self._category)
@@ -197,7 +202,8 @@ class _Reader:
             self._refuse(f"{text} stands in {self._category} already, with another level or other options.")
 
     def _with_options(self, term: Term, options: str) -> Term:
-        severity, exact, homophones, unless, within = term.severity, False, False, (), 0
+        severity, exact, homophones = term.severity, term.exact, term.homophones
+        unless, within = term.unless, term.within
         for option in map(str.strip, options.split(";")):
             if option in _LEVELS:
                 severity = cast("Severity", option)
