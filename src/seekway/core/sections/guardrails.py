@@ -14,27 +14,43 @@ Action = Literal["pass", "flag", "mask", "sanitise", "replace", "block"]
 """From the mildest to the most severe."""
 
 PartName = Literal["input", "documents", "output", "reasoning"]
-DetectorName = Literal["words"]
+DetectorName = Literal["words", "patterns", "text", "leakage"]
 OnFailure = Literal["open", "closed"]
 
 BLOCKED_EN: Final = "I can't help with that. Please ask about something else."
 BLOCKED_ZH: Final = "抱歉，我无法回答这个问题，请换一个话题。"
 _LEVELS: Final = ("low", "medium", "high")
-_ENDING: Final = ("replace", "block")
 
 _ACTIONS = Meta(
     description="What is done about findings: `block`, `replace`, `sanitise`, `mask`, `flag` or `pass`, under a category, a detector or `*`, "
     'each alone or with a severity behind a stroke (`"violence/high"`). The most exact one holds: category before detector before `*`, with a severity before without; '
     "what nothing is said about is flagged. The table takes the place of the default one."
 )
-_DETECTORS = Meta(description="Detectors that look through it; none: it is not reviewed.")
+_DETECTORS = Meta(
+    description="Detectors that look through it; none: it is not reviewed. `text` (length, encoding, language) is for `input` and `documents`, `leakage` (the system prompt in the answer) for `output` and `reasoning`."
+)
 _ON_FAILURE = Meta(
     description="When a detector fails or finds no time: `closed` refuses with `review_unavailable`, `open` lets the text go on without it. Either is counted and logged."
 )
 
 
-def _flag_all() -> dict[str, Action]:
+Actions = dict[str, Action]
+
+
+def _flag_all() -> Actions:
     return {"*": "flag"}
+
+
+def _input_actions() -> Actions:
+    return {"*": "flag", "words/high": "block"}
+
+
+def _document_actions() -> Actions:
+    return {"*": "flag", "control_token": "sanitise", "smuggling": "sanitise"}
+
+
+def _output_actions() -> Actions:
+    return {"*": "flag", "words/high": "block"}
 
 
 def _messages() -> dict[Literal["en", "zh"], str]:
@@ -45,28 +61,85 @@ class PartSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What one kind of text goes through; the kinds differ in their defaults."""
 
     detectors: Annotated[tuple[DetectorName, ...], _DETECTORS] = ()
-    actions: Annotated[dict[str, Action], _ACTIONS] = msgspec.field(default_factory=_flag_all)
+    actions: Annotated[Actions, _ACTIONS] = msgspec.field(default_factory=_flag_all)
     on_failure: Annotated[OnFailure, _ON_FAILURE] = "open"
 
 
 class InputSettings(PartSettings, frozen=True, forbid_unknown_fields=True):
     """What users write."""
 
+    detectors: Annotated[tuple[DetectorName, ...], _DETECTORS] = ("words", "patterns", "text")
+    actions: Annotated[Actions, _ACTIONS] = msgspec.field(default_factory=_input_actions)
+
 
 class DocumentSettings(PartSettings, frozen=True, forbid_unknown_fields=True):
     """Results of tools and retrieved text."""
+
+    detectors: Annotated[tuple[DetectorName, ...], _DETECTORS] = ("patterns", "text")
+    actions: Annotated[Actions, _ACTIONS] = msgspec.field(default_factory=_document_actions)
 
 
 class OutputSettings(PartSettings, frozen=True, forbid_unknown_fields=True):
     """The model's answer and the arguments of its tool calls."""
 
+    detectors: Annotated[tuple[DetectorName, ...], _DETECTORS] = ("words", "leakage")
+    actions: Annotated[Actions, _ACTIONS] = msgspec.field(default_factory=_output_actions)
     on_failure: Annotated[OnFailure, _ON_FAILURE] = "closed"
 
 
 class ThoughtSettings(PartSettings, frozen=True, forbid_unknown_fields=True):
     """What the model thinks aloud."""
 
+    detectors: Annotated[tuple[DetectorName, ...], _DETECTORS] = ("words", "leakage")
+    actions: Annotated[Actions, _ACTIONS] = msgspec.field(default_factory=_output_actions)
     on_failure: Annotated[OnFailure, _ON_FAILURE] = "closed"
+
+
+class TextRuleSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the detector ``text`` finds, under the categories ``length``, ``encoding`` and ``language``."""
+
+    max_characters: Annotated[int, Meta(ge=0, description="Longest text; 0: any.")] = 0
+    max_bytes: Annotated[int, Meta(ge=0, description="Longest text in UTF-8; 0: any.")] = 0
+    max_control: Annotated[float, Meta(ge=0, le=1, description="Largest share of control characters; 0: any.")] = 0.05
+    max_invisible: Annotated[float, Meta(ge=0, le=1, description="Largest share of invisible characters; 0: any.")] = (
+        0.2
+    )
+    max_marks: Annotated[int, Meta(ge=0, description="Most combining marks after each other; 0: any.")] = 4
+    allowed_languages: Annotated[
+        tuple[str, ...],
+        Meta(description="Languages (`en`, `zh`, `zh-Hant` …); a text in another is found. Empty: any."),
+    ] = ()
+    denied_languages: Annotated[tuple[str, ...], Meta(description="Languages that are found.")] = ()
+
+
+class PatternSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A pattern of the operator's own, for the detector ``patterns``."""
+
+    name: Annotated[str, Meta(min_length=1, description="Name, which reports give as the rule.")]
+    pattern: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description="In RE2's syntax, without `^` and `$`; letter case counts unless it begins with `(?i)`.",
+        ),
+    ]
+    category: Annotated[str, Meta(pattern=r"^[a-z0-9_-]+$", description="Category of what it finds.")] = "custom"
+    severity: Annotated[Literal["low", "medium", "high"], Meta(description="Severity of what it finds.")] = "medium"
+    longest: Annotated[
+        int | None,
+        Meta(ge=1, le=1000, description="Bound of repetitions that have none of their own (`.*`), which streams need."),
+    ] = None
+    allow: Annotated[tuple[str, ...], Meta(description="Found texts that are none, in any letter case.")] = ()
+
+
+class FormatSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a whole answer must be like; what it lacks is found under the category ``format`` when it has ended."""
+
+    json: Annotated[bool, Meta(description="It must be JSON.")] = False
+    min_characters: Annotated[int, Meta(ge=0, description="Least characters.")] = 0
+    max_characters: Annotated[int, Meta(ge=0, description="Most characters; 0: any.")] = 0
+    citations: Annotated[int, Meta(ge=0, description="Least citations such as `[1]`.")] = 0
+    must_contain: Annotated[tuple[str, ...], Meta(description="Patterns (RE2) that must each be found in it.")] = ()
 
 
 class PolicySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -108,6 +181,25 @@ class PolicySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     sanitised: Annotated[str, Meta(description="What stands in the place of a passage that `sanitise` takes out.")] = (
         "[removed: {category}]"
     )
+    text: Annotated[TextRuleSettings, Meta(description="What the detector `text` looks for.")] = TextRuleSettings()
+    bundled_patterns: Annotated[
+        bool, Meta(description="Look for the known attack patterns that come with Seekway, beside `patterns`.")
+    ] = True
+    patterns: Annotated[tuple[PatternSettings, ...], Meta(description="Patterns of your own.")] = ()
+    format: Annotated[FormatSettings | None, Meta(description="What a whole answer must be like.")] = None
+    canary: Annotated[
+        bool,
+        Meta(
+            description="Put a secret word into the system prompt, by which `leakage` knows that an answer gives it away."
+        ),
+    ] = False
+    leaked_words: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="Words of the system prompt in a row, as an answer has them, that `leakage` finds; 0: none.",
+        ),
+    ] = 12
     bundled_words: Annotated[bool, Meta(description="Use the word lists that come with Seekway.")] = True
     lists: Annotated[
         tuple[str, ...],
@@ -184,6 +276,10 @@ def check_policies(policies: Sequence[PolicySettings], routes: Sequence[str]) ->
 
 
 def _check_part(at: int, name: PartName, part: PartSettings) -> None:
+    wrong: tuple[DetectorName, ...] = ("text",) if name in ("output", "reasoning") else ("leakage",)
+    for detector in wrong:
+        if detector in part.detectors:
+            raise _refused(at, f"{name}.detectors", f"{detector} cannot look through this part; leave it out.")
     for key in part.actions:
         what, stroke, severity = key.partition("/")
         if not what or (stroke and severity not in _LEVELS):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -21,11 +22,14 @@ from seekway.core.sections.guardrails import (
 from seekway.core.settings import Settings
 from seekway.observability.guardrail_figures import GuardrailCounts
 from seekway.pipeline.guardrails.detector import Detector
+from seekway.pipeline.guardrails.format_check import FormatCheck, FormatRules
+from seekway.pipeline.guardrails.leakage.canary import CanaryMaker
 from seekway.pipeline.guardrails.review.book import PolicyBook, PolicyEntry
 from seekway.pipeline.guardrails.review.memory import VerdictMemory
 from seekway.pipeline.guardrails.review.policy import ActionTable, Part, Policy, Watch
 from seekway.pipeline.guardrails.review.pool import ReviewPool
 from seekway.pipeline.stage import RequestStage, StreamStage
+from seekway.pipeline.stages.mark_prompt import MarkPrompt
 from seekway.pipeline.stages.review_input import ReviewDesk, ReviewInput
 from seekway.pipeline.stages.review_output import ReviewOutput
 
@@ -58,6 +62,14 @@ class PolicyChange(NamedTuple):
     now: str
 
 
+class GuardrailStages(NamedTuple):
+    """``review_input`` comes first, ``mark_prompt`` behind the cache, ``review_output`` behind the stages that keep the model's own words."""
+
+    review_input: tuple[RequestStage, ...] = ()
+    mark_prompt: tuple[RequestStage, ...] = ()
+    review_output: tuple[StreamStage, ...] = ()
+
+
 class Guardrails:
     """Lives as long as the process: figures, verdicts and threads outlive a change of the settings."""
 
@@ -68,23 +80,29 @@ class Guardrails:
         self._log = log
         self._desk: ReviewDesk | None = None
         self.book: PolicyBook | None = None
+        self._canaries = CanaryMaker(secrets.token_bytes(32))
         self._told: dict[str, tuple[str, str]] = {}
 
-    def use(self, settings: Settings) -> tuple[tuple[RequestStage, ...], tuple[StreamStage, ...]]:
-        """The stages as ``settings`` want them: the request stage comes first, the stream stage right behind those that keep the model's own words.
+    def use(self, settings: Settings) -> GuardrailStages:
+        """The stages as ``settings`` want them.
 
         Raises ``ConfigError``; the old policies then stand.
         """
         guardrails = settings.guardrails
         if not guardrails.enabled:
             self.book = None
-            return (), ()
+            return GuardrailStages()
         self.book = book = make_book(guardrails, self._make, self.counts)
         self.memory.bound(guardrails.remembered_verdicts, guardrails.remembered_bytes)
         if self._desk is None:
             # Threads are made once: how many is read at the start.
             self._desk = ReviewDesk(self.counts, self.memory, ReviewPool(guardrails.threads), self._log)
-        return (ReviewInput(book, self._desk, guardrails),), (ReviewOutput(),)
+        marked = any(entry.settings.canary for entry in book.entries)
+        return GuardrailStages(
+            (ReviewInput(book, self._desk, guardrails),),
+            (MarkPrompt(self._canaries),) if marked else (),
+            (ReviewOutput(self._canaries),),
+        )
 
     def changes(self) -> tuple[PolicyChange, ...]:
         """How the policies in force differ from those when this was last asked."""
@@ -149,6 +167,9 @@ def _policy(policy: PolicySettings, lists: Sequence[Path], make: MakeDetector, c
         digest = hashlib.blake2b(policy.name.encode(), digest_size=16)
         digest.update(name.encode() + msgspec.json.encode(settings, order="sorted"))
         for detector_name in dict.fromkeys(settings.detectors):
+            if detector_name == "leakage":
+                # Each request has detectors of its own prompt.
+                continue
             made = make(detector_name, policy, name, lists)
             watches.append(Watch(made.detector, counts.detector(made.detector.name), made.slow))
             digest.update(made.digest)
@@ -162,6 +183,8 @@ def _policy(policy: PolicySettings, lists: Sequence[Path], make: MakeDetector, c
             digest.digest(),
             policy.mask,
             policy.sanitised,
+            leaked_words=policy.leaked_words if "leakage" in settings.detectors else None,
+            leakage=counts.detector("leakage"),
         )
 
     parts = (
@@ -170,7 +193,27 @@ def _policy(policy: PolicySettings, lists: Sequence[Path], make: MakeDetector, c
         part("output", policy.output),
         part("reasoning", policy.reasoning),
     )
-    return Policy(policy.name, policy.version, said.hexdigest()[:16], *parts, messages={**policy.messages})
+    check = None
+    if policy.format is not None:
+        asked = policy.format
+        check = FormatCheck(
+            FormatRules(
+                json=asked.json,
+                min_characters=asked.min_characters,
+                max_characters=asked.max_characters,
+                citations=asked.citations,
+                must_contain=asked.must_contain,
+            )
+        )
+    return Policy(
+        policy.name,
+        policy.version,
+        said.hexdigest()[:16],
+        *parts,
+        messages={**policy.messages},
+        format=check,
+        canary=policy.canary,
+    )
 
 
 def _path(name: str) -> Path:

@@ -17,10 +17,13 @@ from seekway.core.types import (
     Usage,
 )
 from seekway.pipeline.exchange import Exchange
+from seekway.pipeline.guardrails.leakage.canary import CanaryMaker
+from seekway.pipeline.guardrails.leakage.detectors import leakage_detectors
 from seekway.pipeline.guardrails.review.logprobs import HeldLogprobs
 from seekway.pipeline.guardrails.review.notes import ReviewNotes
-from seekway.pipeline.guardrails.review.policy import Part
+from seekway.pipeline.guardrails.review.policy import Part, Watch
 from seekway.pipeline.guardrails.review.stream import Released, TextReviewer
+from seekway.pipeline.guardrails.review.verdict import ENDING, Judged
 from seekway.pipeline.quota.estimate import prompt_tokens, text_tokens
 from seekway.pipeline.stage import AnswerEnded, StreamFilter
 
@@ -37,19 +40,25 @@ class ReviewOutput:
 
     name = "review_output"
 
+    def __init__(self, canaries: CanaryMaker) -> None:
+        self._canaries = canaries
+
     def open(self, request: GenerateRequest, exchange: Exchange) -> StreamFilter | None:
         notes = exchange.review
         if notes is None or notes.answered:
             return None
         policy = notes.policy
-        if policy.output is None and policy.reasoning is None:
+        if policy.output is None and policy.reasoning is None and policy.format is None:
             return None
+        if policy.canary and not exchange.prompt_marker:
+            # Kept answers may have been made with it.
+            exchange.prompt_marker = self._canaries.of(exchange.caller.tenant)
         return OutputFilter(request, exchange, notes)
 
 
 class OutputFilter:
     __slots__ = (
-        "_exchange", "_last", "_logprobs", "_notes", "_parts", "_reasoned", "_request", "_reviewers", "_settled", "_tokens",
+        "_exchange", "_last", "_logprobs", "_notes", "_parts", "_reasoned", "_request", "_reviewers", "_said", "_settled", "_tokens",
         "_with_logprobs",
     )  # fmt: skip
 
@@ -63,6 +72,7 @@ class OutputFilter:
         self._last: _Channel | None = None
         self._tokens = 0.0
         self._reasoned = 0.0
+        self._said: list[str] = []
         self._settled = False
         self._with_logprobs = request.sampling.top_logprobs is not None
 
@@ -92,6 +102,8 @@ class OutputFilter:
         self._tokens += tokens if tokens > 1.0 else 1.0
         if kind is ReasoningDelta:
             self._reasoned += tokens
+        elif self._notes.policy.format is not None:
+            self._said.append(event.text)
         if self._last is not kind:
             self._turn(passed, batch)
             self._last = kind
@@ -133,7 +145,11 @@ class OutputFilter:
         policy = self._notes.policy
         part = policy.reasoning if channel is ReasoningDelta else policy.output
         if part is not None:
-            self._reviewers[channel] = TextReviewer(part, self._notes.found, self._notes.failed)
+            own: tuple[Watch, ...] = ()
+            if part.leaked_words is not None:
+                leaks = leakage_detectors(self._request, self._exchange, min_words=part.leaked_words)
+                own = tuple(Watch(detector, part.leakage) for detector in leaks)
+            self._reviewers[channel] = TextReviewer(part, self._notes.found, self._notes.failed, own)
             if part not in self._parts:
                 self._parts.append(part)
 
@@ -147,8 +163,20 @@ class OutputFilter:
         self._settled = True
         for channel in tuple(self._reviewers):
             self._finish(channel, passed, batch)
+        self._check_format(passed, batch)
         for part in self._parts:
             self._notes.ended(part)
+
+    def _check_format(self, passed: list[Event], batch: Sequence[Event]) -> None:
+        """Of the text as the model wrote it; an answer that calls tools instead of saying something has none."""
+        policy = self._notes.policy
+        if policy.format is None or policy.output is None or (self._last is not TextDelta):
+            return
+        findings = policy.format.check("".join(self._said))
+        judged = [Judged(one, policy.output.actions.of(one)) for one in findings]
+        self._notes.found(policy.output, [one for one in judged if one.action != "pass"])
+        if any(one.action in ENDING for one in judged):
+            raise AnswerEnded(self, self._last_events(passed, batch))
 
     def _finish(self, channel: _Channel, passed: list[Event], batch: Sequence[Event]) -> None:
         reviewer = self._reviewers.pop(channel, None)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from seekway.core.sections.guardrails import Action, OnFailure, PartName
 from seekway.observability.guardrail_figures import DetectorFigures
 from seekway.pipeline.guardrails.detector import Detector, Finding
+from seekway.pipeline.guardrails.format_check import FormatCheck
 from seekway.pipeline.guardrails.review.verdict import CHANGING, Passage
 
 
@@ -66,8 +67,9 @@ class Part:
     digest: bytes = b""
     mask: str = "***"
     sanitised: str = "[removed]"
-    reversible: bool = False
-    context_chars: int = field(init=False)
+    leaked_words: int | None = None
+    """None: nobody looks whether the system prompt leaks."""
+    leakage: DetectorFigures = field(default_factory=lambda: DetectorFigures("leakage"))
     acts: bool = field(init=False)
     """Whether anything of it may change a text: else nothing is held back."""
     slow: bool = field(init=False)
@@ -76,8 +78,7 @@ class Part:
 
     def __post_init__(self) -> None:
         watches = self.watches
-        object.__setattr__(self, "context_chars", max((w.detector.context_chars for w in watches), default=0))
-        object.__setattr__(self, "acts", bool(watches) and self.actions.changes)
+        object.__setattr__(self, "acts", self.actions.changes)
         slow = any(watch.slow for watch in watches)
         object.__setattr__(self, "slow", slow)
         quick = tuple(watch for watch in watches if not watch.slow)
@@ -116,6 +117,8 @@ class Policy:
     output: Part | None
     reasoning: Part | None
     messages: Mapping[str, str]
+    format: FormatCheck | None = None
+    canary: bool = False
 
     def part(self, name: PartName) -> Part | None:
         match name:

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from seekway.core.errors import ReviewUnavailable
 from seekway.pipeline.guardrails.detector import Finding
-from seekway.pipeline.guardrails.review.policy import Part
+from seekway.pipeline.guardrails.review.policy import Part, Watch
 from seekway.pipeline.guardrails.review.verdict import ENDING, Judged, Passage, in_order, merged
 
 HELD_MOST: Final = 2048
@@ -34,17 +34,18 @@ _NOTHING = Released("", 0)
 
 
 class TextReviewer:
-    """One text of one answer. What it releases, put together, is what :func:`seekway.pipeline.guardrails.review.policy.masked` makes of the whole text, however that was cut.
+    """One text of one answer, seen by the detectors of ``part`` and those of its ``own``. What it releases, put together, is what :func:`seekway.pipeline.guardrails.review.policy.masked` makes of the whole text, however that was cut.
 
     ``on_found`` hears of each finding once, when its place is released; ``on_failed`` of a detector that raised, after which the text is refused
     with ``ReviewUnavailable`` or, by the policy, goes on without it.
     """
 
-    __slots__ = ("_context", "_covered", "_held", "_on_failed", "_on_found", "_part", "_silent", "_watches")
+    __slots__ = ("_context", "_context_chars", "_covered", "_held", "_on_failed", "_on_found", "_part", "_watches")
 
-    def __init__(self, part: Part, on_found: OnFound, on_failed: OnFailed) -> None:
+    def __init__(self, part: Part, on_found: OnFound, on_failed: OnFailed, own: Sequence[Watch] = ()) -> None:
         self._part = part
-        self._watches = part.watches
+        self._watches = (*part.watches, *own)
+        self._context_chars = max((watch.detector.context_chars for watch in self._watches), default=0)
         self._on_found = on_found
         self._on_failed = on_failed
         self._context = ""
@@ -146,7 +147,7 @@ class TextReviewer:
         return "".join(pieces)
 
     def _keep_context(self, passed: str) -> None:
-        chars = self._part.context_chars
+        chars = self._context_chars
         self._context = passed[-chars:] if chars else ""
 
     def _tell(self, judged: Sequence[Judged]) -> None:
