@@ -26,10 +26,12 @@ class Folded:
     ``text`` is the text with HTML's references read; ``raw`` what its characters stand for, ``letters`` the same without
     separators and what cannot be seen. Letter ``k`` stands for the character ``places[k]`` of ``text``.
     Places are computed only when something was found.
+    ``is_cut`` says that more text stands before it.
     """
 
-    def __init__(self, original: str) -> None:
+    def __init__(self, original: str, *, is_cut: bool = False) -> None:
         self.source = original
+        self.is_cut = is_cut
         self._starts: list[int] | None = None
         if "&" in original:
             original, self._starts = decode_references(original)
@@ -44,7 +46,7 @@ class Folded:
     def reread(self, read: str) -> Folded:
         """The same text with some of its characters read as others, as ``read``, which is as long, has them."""
         other = Folded.__new__(Folded)
-        other.source, other.text, other._starts = self.source, self.text, self._starts
+        other.source, other.text, other._starts, other.is_cut = self.source, self.text, self._starts, self.is_cut
         other._fold(read)
         return other
 

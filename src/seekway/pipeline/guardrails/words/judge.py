@@ -16,6 +16,7 @@ from seekway.pipeline.guardrails.words.entries import LEET, RARELY_DOUBLED, Entr
 
 FOUND_CHARS: Final = 400
 """No disguised term is longer than this in the text as it came."""
+_SIGNS: Final = frozenset(sign for sign in LEET if not sign.isdigit())
 _RUN_LETTERS: Final = 16
 _SPELLED_INSIDE: Final = 6  # so many letters spelled out are a term even within a longer spelled word
 
@@ -64,7 +65,7 @@ class Span:
         return (
             not is_alphabetic(letters[self.begin])
             or self.begin == 0
-            or not self._is_of_word(self.begin - 1)
+            or not is_of_word(self.folded, self.begin - 1)
             or gap_before(self.folded, self.begin) > Gap.INVISIBLE
         )
 
@@ -74,11 +75,8 @@ class Span:
             return Verdict.YES
         if self.end == len(letters):
             return Verdict.OPEN if not self.final and gap_at_end(self.folded) <= Gap.INVISIBLE else Verdict.YES
-        inside = self._is_of_word(self.end) and gap_before(self.folded, self.end) <= Gap.INVISIBLE
+        inside = is_of_word(self.folded, self.end) and gap_before(self.folded, self.end) <= Gap.INVISIBLE
         return Verdict.NO if inside else Verdict.YES
-
-    def _is_of_word(self, letter: int) -> bool:
-        return is_alphabetic(self.folded.letters[letter]) and self.folded.text[self.folded.places[letter]] not in "@$!|"
 
     def ends_spelling(self) -> Verdict:
         """Whether a word that is spelled out letter by letter begins and ends where the term does."""
@@ -103,14 +101,21 @@ class Span:
         """True where the letter before ``letter`` stands alone too, at the same distance."""
         if letter <= 0 or gap_before(self.folded, letter) in {Gap.NONE, Gap.INVISIBLE, Gap.FAR}:
             return False
-        alone = before < 0 or gap_before(self.folded, before + 1) > Gap.INVISIBLE
+        alone = (before < 0 and not self.folded.is_cut) or (
+            before >= 0 and gap_before(self.folded, before + 1) > Gap.INVISIBLE
+        )
         return alone and self._between(letter) == self._between(following)
 
     def _between(self, letter: int) -> str:
         places = self.folded.places
         if gap_before(self.folded, letter) == Gap.FAR:
-            return "\n" * letter  # like no other
+            return f"far {letter}"  # like no other
         return self.folded.text[places[letter - 1] + 1 : places[letter]]
+
+
+def is_of_word(folded: Folded, letter: int) -> bool:
+    """True for a letter of an alphabet, but not for a sign that is read as one."""
+    return is_alphabetic(folded.letters[letter]) and folded.text[folded.places[letter]] not in _SIGNS
 
 
 def judge(span: Span, entry: Entry) -> Verdict:

@@ -13,7 +13,7 @@ from seekway.pipeline.guardrails.normalise.entities import REFERENCE_CHARS
 from seekway.pipeline.guardrails.normalise.folded import Folded
 from seekway.pipeline.guardrails.normalise.gaps import GAP_CHARS, Gap, gap_at_end, gap_before, is_alphabetic
 from seekway.pipeline.guardrails.words.entries import Index, read_as_leet
-from seekway.pipeline.guardrails.words.judge import FOUND_CHARS
+from seekway.pipeline.guardrails.words.judge import FOUND_CHARS, is_of_word
 from seekway.pipeline.guardrails.words.readings import signs_as_letters
 
 _FIRST_RUN: Final = 8  # of a Chinese character that begins a term and is repeated, no more are part of what is found
@@ -69,7 +69,7 @@ class Tail:
             return True
         if k == 0:
             return begins_word_at(self._text, place)
-        return not is_alphabetic(folded.letters[k - 1]) or gap_before(folded, k) > Gap.INVISIBLE
+        return not is_of_word(folded, k - 1) or gap_before(folded, k) > Gap.INVISIBLE
 
     def _read_repeats(self, letters: str) -> None:
         """Letters repeated at the end read once; the last of them may yet be repeated."""

@@ -52,11 +52,11 @@ class WordDetector:
         offset = start
         if start and "&" in text[max(0, start - REFERENCE_CHARS) : start]:
             offset = max(0, start - self._context_chars)
-        folded = Folded(text[offset:end])
+        folded = Folded(text[offset:end], is_cut=offset > 0)
         reading = Reading(self._index, folded, final=final)
         if reading.matches and offset == start and start:
             offset = max(0, start - self._context_chars)
-            folded = Folded(text[offset:end])
+            folded = Folded(text[offset:end], is_cut=offset > 0)
             reading = Reading(self._index, folded, final=final)
         safe = end if final else Tail(self._index, text, folded, offset, start).begin(has_leet=reading.has_leet)
         if not reading.matches:
@@ -96,20 +96,29 @@ class WordDetector:
 
     def _unless_near(self, term: Term, source: str, begin: int, end: int, *, final: bool) -> Verdict:
         """Whether none of the words that excuse the term stands near enough."""
-        fold = characters().fold
-        for window in (source[max(0, begin - term.within) : begin], source[end : end + term.within]):
-            raw = window.translate(fold).replace(INVISIBLE, "")
-            letters = letters_of(raw)
-            for word in term.unless:
-                read = self._unless[word]
-                if read in letters and (not is_alphabetic(read[0]) or _stands_alone(read, raw)):
-                    return Verdict.NO
-        return Verdict.YES if final or end + term.within <= len(source) else Verdict.OPEN
+        windows = [source[max(0, begin - term.within) : begin]]
+        is_whole = final or end + term.within <= len(source)
+        if is_whole:
+            windows.append(source[end : end + term.within])
+        for window in windows:
+            raw = window.translate(characters().fold).replace(INVISIBLE, "")
+            if any(_stands_in(self._unless[word], raw) for word in term.unless):
+                return Verdict.NO
+        return Verdict.YES if is_whole else Verdict.OPEN
 
 
 def _folded_word(word: str) -> str:
     return letters_of(word.translate(characters().fold))
 
 
-def _stands_alone(word: str, raw: str) -> bool:
-    return f"{SEPARATOR}{word}{SEPARATOR}" in f"{SEPARATOR}{raw}{SEPARATOR}"
+def _stands_in(word: str, raw: str) -> bool:
+    """Chinese anywhere, with separators between; a word of an alphabet by itself."""
+    if not word or not is_alphabetic(word[0]):
+        return bool(word) and word in letters_of(raw)
+    place = raw.find(word)
+    while place >= 0:
+        around = raw[max(0, place - 1) : place] + raw[place + len(word) : place + len(word) + 1]
+        if all(letter == SEPARATOR or not is_alphabetic(letter) for letter in around):
+            return True
+        place = raw.find(word, place + 1)
+    return False
