@@ -17,6 +17,7 @@ from seekway.core.sections.cache import CacheSettings
 from seekway.core.sections.gateway import GatewaySettings
 from seekway.core.sections.guardrails import GuardrailSettings
 from seekway.core.sections.log import LogSettings
+from seekway.core.sections.processing import ProcessingSettings
 from seekway.core.settings import Settings
 from seekway.gateway.application import create_app
 from seekway.gateway.authentication import Authenticator
@@ -43,6 +44,7 @@ PROTOCOL: type[BoundedHttpProtocol] = FastHttpProtocol
 
 
 CACHE = CacheSettings()
+PROCESSING = ProcessingSettings()
 
 
 class _Server(uvicorn.Server):
@@ -157,6 +159,7 @@ async def serving(
         aliases={"short": "fake"},
         cache=CACHE,
         guardrails=guardrails or GuardrailSettings(),
+        processing=PROCESSING,
     )
     metrics, drain, log = Metrics(CollectorRegistry()), Drain(), io.StringIO()
     log_settings = LogSettings(level="debug", format="json")

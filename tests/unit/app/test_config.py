@@ -43,6 +43,42 @@ def test_a_key_is_never_shown(tmp_path: Path) -> None:
     assert tomllib.loads(result.stdout)["backends"][0]["api_key_env"] == "DEEPSEEK_API_KEY"
 
 
+def test_tables_within_tables_are_printed_as_toml_that_loads(tmp_path: Path) -> None:
+    path = tmp_path / "s.toml"
+    path.write_text(
+        '[[processing.templates]]\nname = "t"\nsystem = "{{ brand }}"\n[processing.templates.variables]\nbrand = "x"\n'
+        '[[processing.post_process]]\nname = "p"\nsteps = [{kind = "trim"}, {kind = "append", text = "!"}]\n'
+    )
+    shown = check(path).stdout
+    path.write_text(shown)
+    again = check(path)
+    assert again.exit_code == 0, again.stderr
+    assert again.stdout == shown
+    assert tomllib.loads(shown)["processing"]["templates"][0]["variables"] == {"brand": "x"}
+    assert [step["kind"] for step in tomllib.loads(shown)["processing"]["post_process"][0]["steps"]] == [
+        "trim",
+        "append",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('[[processing.templates]]\nname = "shop"\nsystem = "{% if %}"\n', "shop: system"),
+        (
+            '[[processing.post_process]]\nname = "sms"\nsteps = [{kind = "replace", pattern = "(a"}]\n',
+            "pattern 'sms' cannot be used",
+        ),
+    ],
+)
+def test_a_rule_that_cannot_be_followed_is_named(tmp_path: Path, text: str, told: str) -> None:
+    path = tmp_path / "s.toml"
+    path.write_text(text)
+    result = check(path)
+    assert result.exit_code != 0
+    assert told in result.output
+
+
 @pytest.mark.parametrize(
     ("text", "line", "field"),
     [

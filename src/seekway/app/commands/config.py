@@ -14,6 +14,7 @@ from seekway.app.cli import CommandLine, pass_command_line
 from seekway.app.config_lines import located
 from seekway.core.errors import ConfigError
 from seekway.core.settings import Settings, find_config
+from seekway.pipeline.stages.processing import processing_stages
 
 _USER_INFO = re.compile(r"(?<=://)[^/@\s]+@")
 
@@ -45,6 +46,7 @@ def check(command_line: CommandLine, as_json: bool) -> None:
     path = find_config(command_line.config)
     try:
         settings = command_line.settings
+        processing_stages(settings.processing)
     except ConfigError as error:
         raise located(error, path) from None
     shown = masked(settings)
@@ -68,9 +70,9 @@ def toml_lines(data: dict[str, Any]) -> Iterator[str]:
 
 def _table_lines(data: dict[str, Any], path: str) -> Iterator[str]:
     tables: list[tuple[str, object]] = []
-    for key, value in data.items():
-        if isinstance(value, dict) or _is_list_of_tables(value):
-            tables.append((path + _toml_key(key), cast("object", value)))
+    for key, value in cast("dict[str, object]", data).items():
+        if _is_list_of_tables(value) or _is_table(value, nested=bool(path)):
+            tables.append((path + _toml_key(key), value))
         else:
             yield _toml_line(key, value)
     for name, value in tables:
@@ -88,6 +90,11 @@ def _toml_line(key: str, value: object) -> str:
 
 def _toml_key(key: str) -> str:
     return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key, ensure_ascii=False)
+
+
+def _is_table(value: object, *, nested: bool) -> bool:
+    """An empty one within another is a value like any."""
+    return isinstance(value, dict) and not (nested and len(cast("dict[str, object]", value)) == 0)
 
 
 def _is_list_of_tables(value: object) -> bool:

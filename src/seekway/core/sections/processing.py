@@ -92,7 +92,7 @@ class Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             description="`strip_markdown`; `trim` white space at both ends; `replace` what `pattern` finds by `text`; `prepend` or `append` `text`; `max_length` cuts after `characters`."
         ),
     ]
-    pattern: Annotated[str | None, Meta(max_length=2000, description="`replace`: a pattern in RE2's syntax.")] = None
+    pattern: Annotated[str, Meta(max_length=2000, description="`replace`: a pattern in RE2's syntax.")] = ""
     longest: Annotated[
         int,
         Meta(

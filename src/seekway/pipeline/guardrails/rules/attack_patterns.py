@@ -14,7 +14,13 @@ _PART = r"[^.!?。！？\n]"
 
 ATTACK_PATTERNS: Final[tuple[Pattern, ...]] = (
     # Templates' own tokens: <|im_start|>, <|eot_id|>, DeepSeek's <｜User｜> and <｜begin▁of▁sentence｜>.
-    Pattern("chat_token", r"<[ ]{0,2}[|｜][ ]{0,2}[A-Za-z][A-Za-z0-9_ ▁-]{1,30}[|｜][ ]{0,2}>", "control_token", "high"),
+    Pattern("chat_token", r"<[|｜][A-Za-z][A-Za-z0-9_▁-]{1,40}[|｜]>", "control_token", "high"),
+    Pattern(
+        "chat_token_spaced",
+        r"(?i)<[ ]{0,2}[|｜][ ]{0,2}(?:im[_ ]?(?:start|end|sep)|endoftext|eot[_ ]?id|(?:begin|end)[_ ]of[_ ]text|(?:start|end)[_ ]header[_ ]id|system|user|assistant)[ ]{0,2}[|｜][ ]{0,2}>",
+        "control_token",
+        "high",
+    ),
     # Llama's, Mistral's and Gemma's.
     Pattern(
         "bracket_token",
