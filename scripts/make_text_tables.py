@@ -150,9 +150,7 @@ def write_characters() -> None:
         character = chr(point)
         if is_invisible(character):
             invisible.append(point)
-        elif unicodedata.category(character) in {"Cn", "Co"}:
-            separators.append(point)
-        elif not (target := fold(character, looks, simplified)):
+        elif unicodedata.category(character) in {"Cn", "Co"} or not (target := fold(character, looks, simplified)):
             separators.append(point)
         elif target != character:
             folds[target].append(character)

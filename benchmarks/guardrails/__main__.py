@@ -46,7 +46,8 @@ def main() -> None:
     here, missing = contestants()
     terms = shipped_terms()
     words = [*(term.text for term in terms), *made_up_words(WORDS - len(terms))]
-    hits = [term.text for term in terms if term.severity == "high"][::97]
+    high = [term.text for term in terms if term.severity == "high"]
+    hits = high[:: len(high) // 3]
     rounds = 1 if arguments.short else arguments.rounds
     costs, versions = _costs(here, words, kilobytes([*hits, "13812345678 anna@mail.example.com"]), rounds, say)
     sample = 20 if arguments.short else 150

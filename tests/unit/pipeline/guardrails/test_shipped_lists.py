@@ -9,11 +9,44 @@ from pathlib import Path
 import pytest
 
 from seekway.core.errors import ConfigError
+from seekway.pipeline.guardrails.evaluation import Judged, evaluate, read_examples
 from seekway.pipeline.guardrails.lists.shipped import shipped_files, shipped_lists
+from seekway.pipeline.guardrails.samples.bundled import benign_files
+from seekway.pipeline.guardrails.words.word_detector import WordDetector
 from seekway.pipeline.guardrails.words.word_list import parse_word_list
 
 LISTS = shipped_lists()
 TERMS = [term for one in LISTS for term in one.terms]
+MOST_FALSE_ALARMS = 0.005
+
+
+@pytest.fixture(scope="module")
+def detector() -> WordDetector:
+    return WordDetector(LISTS)
+
+
+def test_every_term_is_found_in_a_plain_sentence(detector: WordDetector) -> None:
+    missed: list[str] = []
+    for term in TERMS:
+        before, behind = ("Someone wrote ", " and went.") if term.text.isascii() else ("有人写了", ",然后走了。")
+        found = detector.scan(f"{before}{term.text}{behind}", 0, final=True).findings
+        if not any(one.rule == term.text and one.severity == term.severity for one in found):
+            missed.append(term.text)
+    assert missed == []
+
+
+@pytest.mark.parametrize("path", benign_files(), ids=lambda path: path.stem)
+def test_harmless_texts_are_left_alone(detector: WordDetector, path: Path) -> None:
+    """What is of the level low is only flagged, and does not count."""
+    judged: list[Judged] = []
+    for example in read_examples(path.read_bytes().splitlines(), path.name):
+        found = detector.scan(example.text, 0, final=True).findings
+        acted = tuple(f"{one.category}: {one.rule}" for one in found if one.severity != "low")
+        judged.append(Judged(example, "mask" if acted else "pass", acted))
+    evaluation = evaluate(judged)
+    assert (evaluation.false_alarms.acted.share or 0) <= MOST_FALSE_ALARMS, [
+        (one.example.text, one.categories) for one in evaluation.alarmed
+    ]
 
 
 def test_every_category_has_an_english_and_a_chinese_list() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
+from operator import eq
 from typing import Final
 
 import msgspec
@@ -47,10 +48,7 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     letters: str
     breaks: frozenset[int]
     term: Term | None
-
-    @property
-    def is_han(self) -> bool:
-        return max(self.letters) >= FIRST_HAN
+    is_han: bool
 
 
 def read_as_leet(letters: str) -> str:
@@ -65,7 +63,7 @@ def squeeze(letters: str) -> str:
 
 
 def has_doubles(letters: str) -> bool:
-    return any(a == b for a, b in zip(letters, letters[1:], strict=False))
+    return any(map(eq, letters, letters[1:]))
 
 
 def make_entries(lists: Sequence[WordList]) -> tuple[list[Entry], list[Entry]]:
@@ -73,11 +71,14 @@ def make_entries(lists: Sequence[WordList]) -> tuple[list[Entry], list[Entry]]:
     terms = [term for words in lists for term in words.terms]
     allowed = list(dict.fromkeys(phrase for words in lists for phrase in words.allow))
     entries = [
-        Entry(letters, breaks, term)
-        for (letters, breaks), term in zip(_folded([t.text for t in terms]), terms, strict=True)
+        Entry(letters, breaks, term, max(letters) >= FIRST_HAN)
+        for (letters, breaks), term in zip(_folded([term.text for term in terms]), terms, strict=True)
+        if letters
     ]
-    phrases = [Entry(letters, breaks, None) for letters, breaks in _folded(allowed)]
-    return [e for e in entries if e.letters], [e for e in phrases if e.letters]
+    phrases = [
+        Entry(letters, breaks, None, max(letters) >= FIRST_HAN) for letters, breaks in _folded(allowed) if letters
+    ]
+    return entries, phrases
 
 
 def _folded(texts: Sequence[str]) -> list[tuple[str, frozenset[int]]]:
@@ -154,24 +155,20 @@ class Index:
             letters = entry.letters
             if term.exact or len(letters) < (2 if term.homophones else 3):
                 continue
-            syllables = [known.pinyin.get(ord(letter)) for letter in letters]
-            if None in syllables:
-                continue
-            _add(by_code, letters.translate(known.codes), number)
-            _add(by_pinyin, "".join(filter(None, syllables)), number)
+            spelled = letters.translate(known.pinyin)
+            if spelled.isascii() and spelled.isalpha():
+                _add(by_code, letters.translate(known.codes), number)
+                _add(by_pinyin, spelled, number)
         self.sounds = Automaton(by_code)
         self.sound_prefixes = Prefixes(by_code)
         self.pinyin = Automaton(by_pinyin)
         self._pinyin_keys = sorted(by_pinyin)
-        self._pinyin_heads = (
-            {key[:3] for key in by_pinyin} | {key[:2] for key in by_pinyin} | {key[:1] for key in by_pinyin}
-        )
+        heads = {key[:3] for key in by_pinyin}
+        self.pinyin_heads = heads | {head[:2] for head in heads} | {head[:1] for head in heads}
         self.pinyin_most = max(map(len, by_pinyin), default=0)
 
     def pinyin_may_become(self, spelled: str) -> bool:
         """True where ``spelled`` is the beginning of a key in pinyin, and not all of it."""
-        if spelled[:3] not in self._pinyin_heads:
-            return False
         keys = self._pinyin_keys
         place = bisect_left(keys, spelled)
         if place < len(keys) and keys[place] == spelled:

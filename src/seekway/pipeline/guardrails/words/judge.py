@@ -172,7 +172,7 @@ def _judge_alphabetic(span: Span, entry: Entry) -> Verdict:
         if ends != Verdict.YES or size >= _SPELLED_INSIDE:
             return ends
         return span.ends_spelling()
-    least = 8 if strongest == Gap.CLAUSE else 6 if strongest == Gap.JOINER else 4
+    least = 10 if strongest == Gap.CLAUSE else 6 if strongest == Gap.JOINER else 4
     return _judge_word(span) if strongest <= Gap.CLAUSE and size >= least else Verdict.NO
 
 
@@ -247,9 +247,10 @@ def squeezed_span(folded: Folded, runs: list[int], entry: Entry, *, final: bool)
 def _is_repeated(letter: str, count: int, least: int, size: int) -> bool:
     if count < least or count > _RUN_LETTERS or letter.isdigit():
         return False
-    if count >= 3:
-        return True
-    return size >= 3 if letter >= FIRST_HAN else letter in RARELY_DOUBLED
+    if letter >= FIRST_HAN:
+        return count >= 3 or size >= 3
+    # goood is good, not god: a short word may be another one whose double letter is drawn out.
+    return letter in RARELY_DOUBLED or (count >= 3 and (size >= 4 or least > 1))
 
 
 def sounds_alike(letters: str, entry: Entry) -> bool:

@@ -99,16 +99,16 @@ class Tail:
         lowest = max(0, len(letters) - index.pinyin_most)
         if not letters[lowest:].islower():
             return
-        pinyin = sounds().pinyin
-        spelled, has_alphabet = "", False
+        known = sounds().pinyin
+        syllables = [known.get(ord(letter), letter) for letter in letters[lowest:]]
+        spelled = "".join(syllables)
         found: list[int] = []
+        at = len(spelled)
+        has_alphabet = False
         for k in range(len(letters) - 1, lowest - 1, -1):
-            letter = letters[k]
-            spelled = pinyin.get(ord(letter), letter) + spelled
-            if len(spelled) > index.pinyin_most:
-                break
-            has_alphabet = has_alphabet or letter < FIRST_HAN
-            if has_alphabet and index.pinyin_may_become(spelled):
+            at -= len(syllables[k - lowest])
+            has_alphabet = has_alphabet or letters[k] < FIRST_HAN
+            if has_alphabet and spelled[at : at + 3] in index.pinyin_heads and index.pinyin_may_become(spelled[at:]):
                 found.append(k)
         self._note(found, self._folded)
 
@@ -120,9 +120,24 @@ class Tail:
         pairs = [k for k in range(lowest, size - 1) if letters[k : k + 2] in index.compose]
         if not pairs and letters[-1] not in index.first_parts:
             return
-        first = max(lowest, (pairs[0] if pairs else size - 1) - index.prefixes.most)
+        if not pairs:
+            self._note(self._before_last_part(letters), self._folded)
+            return
+        first = max(lowest, pairs[0] - index.prefixes.most)
         found = [k for k in range(size - 1, first - 1, -1) if self._may_be_composed(letters, k)]
         self._note(found, self._folded)
+
+    def _before_last_part(self, letters: str) -> list[int]:
+        """Where terms may begin if the last letter is the first component of a character."""
+        index = self._index
+        characters_of = index.first_parts[letters[-1]]
+        last = len(letters) - 1
+        found = [last] if any(one in index.prefixes or one in index.keys for one in characters_of) else []
+        for k in index.prefixes.starts(letters[:-1]):
+            read = letters[k:last]
+            if any(read + one in index.prefixes or read + one in index.keys for one in characters_of):
+                found.append(k)
+        return found
 
     def _may_be_composed(self, letters: str, begin: int) -> bool:
         index = self._index
@@ -148,7 +163,9 @@ class Tail:
 
 
 def _is_open(folded: Folded) -> bool:
-    return bool(folded.letters) and gap_at_end(folded) < Gap.FAR
+    if not folded.letters:
+        return False
+    return folded.raw[-1] == folded.letters[-1] or gap_at_end(folded) < Gap.FAR
 
 
 def begins_word_at(text: str, place: int) -> bool:

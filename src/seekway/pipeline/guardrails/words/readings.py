@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import compress
+from operator import ne
 from typing import NamedTuple
 
 from seekway.pipeline.guardrails.normalise.characters import sounds
@@ -85,16 +87,16 @@ class Reading:
     def _read_repeats(self) -> None:
         """Letters that are repeated read once."""
         index, folded = self._index, self._folded
-        places: list[int] = []
-        single: list[str] = []
-        before = ""
-        for k, letter in enumerate(folded.letters):
-            if letter != before or gap_before(folded, k) == Gap.FAR:
-                single.append(letter)
-                places.append(k)
-                before = letter
-        places.append(len(folded.letters))
-        for key, begin, end in index.letters.find("".join(single)):
+        letters = folded.letters
+        changes = [True, *map(ne, letters, letters[1:])]
+        for k, changed in enumerate(changes):
+            if not changed and gap_before(folded, k) == Gap.FAR:
+                changes[k] = True
+        single = "".join(compress(letters, changes))
+        places = [*compress(range(len(letters)), changes), len(letters)]
+        for key, begin, end in index.letters.find(single):
+            if places[end] - places[begin] == end - begin:
+                continue  # nothing is repeated here
             for meaning in index.letters.meanings[key]:
                 if meaning & 3 not in {TERM, SQUEEZED} or _is_exact(index.entries[meaning >> 2]):
                     continue
