@@ -126,9 +126,13 @@ class PatternSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     category: Annotated[str, Meta(pattern=r"^[a-z0-9_-]+$", description="Category of what it finds.")] = "custom"
     severity: Annotated[Literal["low", "medium", "high"], Meta(description="Severity of what it finds.")] = "medium"
     longest: Annotated[
-        int | None,
-        Meta(ge=1, le=1000, description="Bound of repetitions that have none of their own (`.*`), which streams need."),
-    ] = None
+        int,
+        Meta(
+            ge=0,
+            le=1000,
+            description="Bound of repetitions that have none of their own (`.*`), which streams need; 0: there must be none such.",
+        ),
+    ] = 0
     allow: Annotated[tuple[str, ...], Meta(description="Found texts that are none, in any letter case.")] = ()
 
 

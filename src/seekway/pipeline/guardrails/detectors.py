@@ -60,7 +60,7 @@ class Detectors:
 
     def _patterns(self, policy: PolicySettings) -> Made:
         own = tuple(
-            Pattern(one.name, one.pattern, one.category, one.severity, one.longest, one.allow)
+            Pattern(one.name, one.pattern, one.category, one.severity, one.longest or None, one.allow)
             for one in policy.patterns
         )
         patterns = (*(ATTACK_PATTERNS if policy.bundled_patterns else ()), *own)
