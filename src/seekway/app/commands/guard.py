@@ -109,7 +109,7 @@ def measure(command_line: CommandLine, file: Path, name: str | None, tenant: str
     with file.open("rb") as lines:
         examples = read_examples(lines, str(file))
     policy = _chosen(command_line.settings, name, tenant)
-    parts = {part: _part(policy, part) for part in dict.fromkeys(example.part for example in examples)}
+    parts = {example.part: _part(policy, example.part) for example in examples}
     reviewer = _reviewer()
     judged: list[Judged] = []
     with steps_bar("reviewing") as bar:

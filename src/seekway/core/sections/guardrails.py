@@ -50,7 +50,7 @@ def _document_actions() -> Actions:
 
 
 def _output_actions() -> Actions:
-    return {"*": "flag", "words/high": "block"}
+    return {"*": "flag", "words/high": "block", "words/medium": "mask"}
 
 
 def _messages() -> dict[Literal["en", "zh"], str]:
