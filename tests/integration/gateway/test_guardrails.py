@@ -355,3 +355,68 @@ async def test_the_trial_shows_each_stages_verdict_and_counts_nothing() -> None:
         counts = at.parts.guardrails.counts
         assert not counts.verdicts
         assert not counts.findings
+
+
+PERSONAL: Terms = {"138001": ("phone", "medium"), "138002": ("phone", "medium"), "bomb": ("weapons", "high")}
+
+
+def hiding(**more: Any) -> tuple[GuardrailSettings, FakeMaker]:
+    maker = FakeMaker(PERSONAL)
+    maker.detector.name = "pii"
+    return rails(policy(given={"phone": "mask"}, documents={"phone": "mask"}, reversible=True, **more)), maker
+
+
+@pytest.mark.parametrize("path", BODIES)
+@pytest.mark.parametrize("stream", [False, True])
+async def test_the_model_sees_placeholders_and_the_user_the_real_values(path: str, stream: bool) -> None:
+    settings, maker = hiding(answered={"phone": "mask"})
+    backend = FakeBackend(reply("call <PHO", "NE_1", "> or <PHONE_2", ">, not <PHONE_3>"))
+    async with serving(backend, guardrails=settings, detectors=maker) as at:
+        answer = await ask(at, path, "138001 and 138002, 138001", stream=stream)
+        assert "<PHONE_1> and <PHONE_2>, <PHONE_1>" in asked(backend)
+        assert b"138001" in answer.body
+        assert b"138002" in answer.body
+        assert b"PHONE_1" not in answer.body
+        assert b"PHONE_3" in answer.body
+        assert b"***" not in answer.body
+
+
+async def test_values_come_back_in_calls_and_are_hidden_again_in_the_history() -> None:
+    settings, maker = hiding()
+    calls = (
+        ToolCallDelta(0, "c", "f", '{"to": "<PHONE'),
+        ToolCallDelta(0, arguments='_1>"}'),
+        Usage(1, 1),
+        Finish("tool_calls"),
+    )
+    body = {
+        "model": "fake",
+        "messages": [
+            {"role": "user", "content": "call 138001"},
+            {
+                "role": "assistant",
+                "content": "I call 138001 now",
+                "tool_calls": [
+                    {"id": "c", "type": "function", "function": {"name": "f", "arguments": '{"to": "138001"}'}}
+                ],
+            },
+            {"role": "tool", "tool_call_id": "c", "content": "138001 is busy, try 138002"},
+        ],
+    }
+    async with serving(FakeBackend(calls), guardrails=settings, detectors=maker) as at:
+        answer = await at.ask("POST", "/v1/chat/completions", msgspec.json.encode(body))
+        arguments = msgspec.json.decode(answer.body)["choices"][0]["message"]["tool_calls"][0]["function"]["arguments"]
+        assert arguments == '{"to": "138001"}'
+        assert "138001" not in asked(at.backend)
+        assert "I call <PHONE_1> now" in asked(at.backend)
+        assert "<PHONE_1> is busy, try <PHONE_2>" in asked(at.backend)
+
+
+async def test_a_kept_answer_holds_placeholders_and_gives_each_user_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(served, "CACHE", CacheSettings(enabled=True, sampled=True))
+    settings, maker = hiding()
+    async with serving(FakeBackend(reply("yours: <PHONE_1>")), guardrails=settings, detectors=maker) as at:
+        for number in (b"138001", b"138002"):
+            answer = await ask(at, "/v1/chat/completions", f"what is mine? {number.decode()}")
+            assert b"yours: " + number in answer.body
+        assert len(at.backend.requests) == 1

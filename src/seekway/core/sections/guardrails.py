@@ -14,7 +14,7 @@ Action = Literal["pass", "flag", "mask", "sanitise", "replace", "block"]
 """From the mildest to the most severe."""
 
 PartName = Literal["input", "documents", "output", "reasoning"]
-DetectorName = Literal["words", "patterns", "text", "leakage"]
+DetectorName = Literal["words", "pii", "patterns", "text", "leakage", "classifier"]
 OnFailure = Literal["open", "closed"]
 
 BLOCKED_EN: Final = "I can't help with that. Please ask about something else."
@@ -27,7 +27,7 @@ _ACTIONS = Meta(
     "what nothing is said about is flagged. The table takes the place of the default one."
 )
 _DETECTORS = Meta(
-    description="Detectors that look through it; none: it is not reviewed. `text` (length, encoding, language) is for `input` and `documents`, `leakage` (the system prompt in the answer) for `output` and `reasoning`."
+    description="Detectors that look through it; none: it is not reviewed. `text` (length, encoding, language) is for `input` and `documents`, `leakage` (the system prompt in the answer) for `output` and `reasoning`; `classifier` (prompt injection and jailbreaks) is for `input` and `documents`, and works in a thread."
 )
 _ON_FAILURE = Meta(
     description="When a detector fails or finds no time: `closed` refuses with `review_unavailable`, `open` lets the text go on without it. Either is counted and logged."
@@ -68,7 +68,7 @@ class PartSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class InputSettings(PartSettings, frozen=True, forbid_unknown_fields=True):
     """What users write."""
 
-    detectors: Annotated[tuple[DetectorName, ...], _DETECTORS] = ("words", "patterns", "text")
+    detectors: Annotated[tuple[DetectorName, ...], _DETECTORS] = ("words", "pii", "patterns", "text")
     actions: Annotated[Actions, _ACTIONS] = msgspec.field(default_factory=_input_actions)
 
 
@@ -82,7 +82,7 @@ class DocumentSettings(PartSettings, frozen=True, forbid_unknown_fields=True):
 class OutputSettings(PartSettings, frozen=True, forbid_unknown_fields=True):
     """The model's answer and the arguments of its tool calls."""
 
-    detectors: Annotated[tuple[DetectorName, ...], _DETECTORS] = ("words", "leakage")
+    detectors: Annotated[tuple[DetectorName, ...], _DETECTORS] = ("words", "pii", "leakage")
     actions: Annotated[Actions, _ACTIONS] = msgspec.field(default_factory=_output_actions)
     on_failure: Annotated[OnFailure, _ON_FAILURE] = "closed"
 
@@ -90,7 +90,7 @@ class OutputSettings(PartSettings, frozen=True, forbid_unknown_fields=True):
 class ThoughtSettings(PartSettings, frozen=True, forbid_unknown_fields=True):
     """What the model thinks aloud."""
 
-    detectors: Annotated[tuple[DetectorName, ...], _DETECTORS] = ("words", "leakage")
+    detectors: Annotated[tuple[DetectorName, ...], _DETECTORS] = ("words", "pii", "leakage")
     actions: Annotated[Actions, _ACTIONS] = msgspec.field(default_factory=_output_actions)
     on_failure: Annotated[OnFailure, _ON_FAILURE] = "closed"
 
@@ -185,6 +185,20 @@ class PolicySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     sanitised: Annotated[str, Meta(description="What stands in the place of a passage that `sanitise` takes out.")] = (
         "[removed: {category}]"
     )
+    reversible: Annotated[
+        bool,
+        Meta(
+            description="Where `pii` is masked in requests, the model reads placeholders such as `<PHONE_1>`, and the user the real values in the answer."
+        ),
+    ] = False
+    classifier_threshold: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=1,
+            description="Score from which on `classifier` finds something; 0: where 1% of harmless texts were found in its tests.",
+        ),
+    ] = 0.0
     text: Annotated[TextRuleSettings, Meta(description="What the detector `text` looks for.")] = TextRuleSettings()
     bundled_patterns: Annotated[
         bool, Meta(description="Look for the known attack patterns that come with Seekway, beside `patterns`.")
@@ -280,7 +294,8 @@ def check_policies(policies: Sequence[PolicySettings], routes: Sequence[str]) ->
 
 
 def _check_part(at: int, name: PartName, part: PartSettings) -> None:
-    wrong: tuple[DetectorName, ...] = ("text",) if name in ("output", "reasoning") else ("leakage",)
+    answers = name in ("output", "reasoning")
+    wrong: tuple[DetectorName, ...] = ("text", "classifier") if answers else ("leakage",)
     for detector in wrong:
         if detector in part.detectors:
             raise _refused(at, f"{name}.detectors", f"{detector} cannot look through this part; leave it out.")

@@ -15,6 +15,7 @@ from seekway.core.sections.guardrails import DetectorName, PartName, PolicySetti
 from seekway.pipeline.guardrails.detector import Detector
 from seekway.pipeline.guardrails.guardrails import Made
 from seekway.pipeline.guardrails.lists.shipped import shipped_files
+from seekway.pipeline.guardrails.pii.detector import PiiDetector
 from seekway.pipeline.guardrails.rules.attack_patterns import ATTACK_PATTERNS
 from seekway.pipeline.guardrails.rules.pattern_detector import Pattern, PatternDetector
 from seekway.pipeline.guardrails.rules.text_rules import TextRules, check_rules
@@ -36,7 +37,6 @@ class Detectors:
         self._made: OrderedDict[bytes, Made] = OrderedDict()
 
     def __call__(self, name: DetectorName, policy: PolicySettings, part: PartName, lists: Sequence[Path]) -> Made:
-        del part
         match name:
             case "words":
                 return self._words(policy, lists)
@@ -44,6 +44,10 @@ class Detectors:
                 return self._patterns(policy)
             case "text":
                 return self._text(policy)
+            case "pii":
+                return self._kept("pii", b"", PiiDetector)
+            case "classifier":
+                return self._classifier(policy, untrusted=part == "documents")
             case "leakage":
                 # Each request has its own prompt: the review of the answer makes the detectors.
                 raise ConfigError("guardrails: the detector leakage belongs to a request.")
@@ -80,11 +84,22 @@ class Detectors:
         check_rules(rules)
         return self._kept("text", msgspec.json.encode(rules), lambda: WholeText("text", rules.check))
 
-    def _kept(self, name: str, made_of: bytes, make: Callable[[], Detector]) -> Made:
+    def _classifier(self, policy: PolicySettings, *, untrusted: bool) -> Made:
+        threshold = policy.classifier_threshold
+
+        def make() -> Detector:
+            # NumPy and the weights are read only where somebody asks for them.
+            from seekway.pipeline.guardrails.classifier.detector import ClassifierDetector, shipped_classifier
+
+            return ClassifierDetector(shipped_classifier(), untrusted=untrusted, threshold=threshold)
+
+        return self._kept("classifier", msgspec.json.encode((threshold, untrusted)), make, slow=True)
+
+    def _kept(self, name: str, made_of: bytes, make: Callable[[], Detector], *, slow: bool = False) -> Made:
         digest = hashlib.sha256(name.encode() + b"\0" + made_of).digest()
         known = self._made.get(digest)
         if known is None:
-            known = self._made[digest] = Made(make(), digest)
+            known = self._made[digest] = Made(make(), digest, slow)
             while len(self._made) > _MOST_KEPT:
                 self._made.popitem(last=False)
         self._made.move_to_end(digest)

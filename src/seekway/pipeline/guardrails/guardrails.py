@@ -30,6 +30,7 @@ from seekway.pipeline.guardrails.review.policy import ActionTable, Part, Policy,
 from seekway.pipeline.guardrails.review.pool import ReviewPool
 from seekway.pipeline.stage import RequestStage, StreamStage
 from seekway.pipeline.stages.mark_prompt import MarkPrompt
+from seekway.pipeline.stages.restore_values import RestoreValues
 from seekway.pipeline.stages.review_input import ReviewDesk, ReviewInput
 from seekway.pipeline.stages.review_output import ReviewOutput
 
@@ -68,6 +69,7 @@ class GuardrailStages(NamedTuple):
     review_input: tuple[RequestStage, ...] = ()
     mark_prompt: tuple[RequestStage, ...] = ()
     review_output: tuple[StreamStage, ...] = ()
+    """With the stage that puts real values in again behind it: placeholders are reviewed, and kept."""
 
 
 class Guardrails:
@@ -101,7 +103,7 @@ class Guardrails:
         return GuardrailStages(
             (ReviewInput(book, self._desk, guardrails),),
             (MarkPrompt(self._canaries),) if marked else (),
-            (ReviewOutput(self._canaries),),
+            (ReviewOutput(self._canaries), RestoreValues()),
         )
 
     def changes(self) -> tuple[PolicyChange, ...]:
@@ -213,6 +215,7 @@ def _policy(policy: PolicySettings, lists: Sequence[Path], make: MakeDetector, c
         messages={**policy.messages},
         format=check,
         canary=policy.canary,
+        reversible=policy.reversible,
     )
 
 

@@ -12,6 +12,8 @@ from seekway.core.sections.guardrails import GuardrailSettings
 from seekway.core.types import Finish, GenerateRequest, Replacement, Usage
 from seekway.observability.guardrail_figures import GuardrailCounts
 from seekway.pipeline.exchange import Exchange
+from seekway.pipeline.guardrails.detector import Finding
+from seekway.pipeline.guardrails.pii.placeholders import Placeholders
 from seekway.pipeline.guardrails.review.batch import BatchReviewer
 from seekway.pipeline.guardrails.review.book import PolicyBook
 from seekway.pipeline.guardrails.review.memory import VerdictMemory
@@ -140,14 +142,9 @@ class ReviewInput:
                 exchange.answer = (Replacement(notes.message), Usage(0, 0), Finish("content_filter"))
                 return request
             raise ContentFiltered(notes.message)
-        at = iter(reviews)
-
-        def change(text: str, source: Source) -> str:
-            del source
-            _, part, verdict = next(at)
-            return text if part is None or verdict is None else masked(text, verdict.passages, part)
-
-        return changed(request, change)
+        if notes.policy.reversible and exchange.capability is None:
+            return _with_placeholders(request, notes, reviews)
+        return _masked(request, reviews)
 
     def _took(self, part: Part, verdict: Verdict, *, counted: bool) -> None:
         if counted:
@@ -159,3 +156,53 @@ class ReviewInput:
         notes.unreviewed(part)
         if part.on_failure == "closed":
             raise ReviewUnavailable("The request could not be reviewed now; try again later.")
+
+
+def _masked(request: GenerateRequest, reviews: Sequence[_Review]) -> GenerateRequest:
+    at = iter(reviews)
+
+    def change(text: str, source: Source) -> str:
+        del source
+        _, part, verdict = next(at)
+        return text if part is None or verdict is None else masked(text, verdict.passages, part)
+
+    return changed(request, change)
+
+
+def _hidden(text: str, part: Part, verdict: Verdict, placeholders: Placeholders) -> str:
+    """As :func:`masked`, but for personal data; what looks like a placeholder already is hidden too, so that it comes back as it was."""
+    pieces: list[str] = []
+    at = 0
+    for passage in verdict.passages:
+        pieces.append(placeholders.hide(text[at : passage.start], ()))
+        value = text[passage.start : passage.end]
+        if passage.detector == "pii" and passage.action == "mask":
+            whole = Finding("pii", passage.category, "medium", 0, len(value))
+            pieces.append(placeholders.hide(value, (whole,)))
+        else:
+            pieces.append(part.stand_in(passage))
+        at = passage.end
+    pieces.append(placeholders.hide(text[at:], ()))
+    return "".join(pieces)
+
+
+def _with_placeholders(request: GenerateRequest, notes: ReviewNotes, reviews: Sequence[_Review]) -> GenerateRequest:
+    """What is masked of personal data becomes placeholders; what the model said before then has them too."""
+    if not any(
+        passage.detector == "pii" for _, _, verdict in reviews if verdict is not None for passage in verdict.passages
+    ):
+        return _masked(request, reviews)
+    placeholders = notes.placeholders = Placeholders()
+    texts = [
+        text if part is None or verdict is None else _hidden(text, part, verdict, placeholders)
+        for text, part, verdict in reviews
+    ]
+    at = iter(zip(reviews, texts, strict=True))
+
+    def change(text: str, source: Source) -> str:
+        _, new = next(at)
+        if source == "history":
+            new = placeholders.hide_known(text)
+        return text if new == text else new
+
+    return changed(request, change)

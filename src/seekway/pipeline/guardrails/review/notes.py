@@ -11,6 +11,7 @@ from structlog.typing import FilteringBoundLogger
 from seekway.core.sections.guardrails import Action, PartName
 from seekway.observability.guardrail_figures import GuardrailCounts
 from seekway.observability.record import RequestRecord
+from seekway.pipeline.guardrails.pii.placeholders import Placeholders
 from seekway.pipeline.guardrails.review.batch import told
 from seekway.pipeline.guardrails.review.policy import Part, Policy
 from seekway.pipeline.guardrails.review.verdict import RANK, Judged, Verdict
@@ -52,6 +53,8 @@ class ReviewNotes:
         self.policy = policy
         self.question = question
         self.shown: list[FindingNote] | None = [] if trial else None
+        self.placeholders: Placeholders | None = None
+        """Of the values that the model does not see, where there are any."""
         self.answered = False
         """Whether the answer is a policy's message, which needs no review."""
         self._counts = counts

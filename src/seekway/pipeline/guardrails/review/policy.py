@@ -119,6 +119,7 @@ class Policy:
     messages: Mapping[str, str]
     format: FormatCheck | None = None
     canary: bool = False
+    reversible: bool = False
 
     def part(self, name: PartName) -> Part | None:
         match name:
