@@ -22,10 +22,46 @@ _HEX: Final = frozenset(b"0123456789ABCDEFabcdef")
 _LONGEST_ADDRESS: Final = 46
 """Characters of an IPv6 address that ends in an IPv4 one, and one more."""
 _IBAN_LENGTHS: Final = {
-    **{"AD": 24, "AE": 23, "AT": 20, "BE": 16, "BG": 22, "CH": 21, "CY": 28, "CZ": 24, "DE": 22, "DK": 18, "EE": 20},
-    **{"ES": 24, "FI": 18, "FR": 27, "GB": 22, "GI": 23, "GR": 27, "HR": 21, "HU": 28, "IE": 22, "IL": 23, "IS": 26},
-    **{"IT": 27, "LI": 21, "LT": 20, "LU": 20, "LV": 21, "MC": 27, "MT": 31, "NL": 18, "NO": 15, "PL": 28, "PT": 25},
-    **{"RO": 24, "SA": 24, "SE": 24, "SI": 19, "SK": 24, "SM": 27, "TR": 26},
+    "AD": 24,
+    "AE": 23,
+    "AT": 20,
+    "BE": 16,
+    "BG": 22,
+    "CH": 21,
+    "CY": 28,
+    "CZ": 24,
+    "DE": 22,
+    "DK": 18,
+    "EE": 20,
+    "ES": 24,
+    "FI": 18,
+    "FR": 27,
+    "GB": 22,
+    "GI": 23,
+    "GR": 27,
+    "HR": 21,
+    "HU": 28,
+    "IE": 22,
+    "IL": 23,
+    "IS": 26,
+    "IT": 27,
+    "LI": 21,
+    "LT": 20,
+    "LU": 20,
+    "LV": 21,
+    "MC": 27,
+    "MT": 31,
+    "NL": 18,
+    "NO": 15,
+    "PL": 28,
+    "PT": 25,
+    "RO": 24,
+    "SA": 24,
+    "SE": 24,
+    "SI": 19,
+    "SK": 24,
+    "SM": 27,
+    "TR": 26,
 }
 """ISO 13616's registry: how long a country's numbers are."""
 
@@ -40,7 +76,7 @@ _LONGEST_CUE: Final = 12
 _ACCOUNT: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
 _BETWEEN: Final = frozenset("号：: 是IiDd")
 _VERSION_WORDS: Final = ("version", "版本", "release", "固件", "build", " v")
-_NOBODYS: Final = ("0.0.0.0", "127.", "255.255.", "224.")  # noqa: S104 - compared with, not bound to
+_NOBODYS: Final = ("0.0.0.0", "127.", "255.255.", "224.")
 
 
 def codes(window: Window, pieces: list[Piece]) -> Iterator[Found]:
@@ -186,7 +222,7 @@ def _hexadecimal(window: Window) -> Iterator[Found]:
 
 def _address(window: Window, begin: int, end: int) -> Iterator[Found]:
     text = window.folded[begin:end].decode()
-    if begin and window.folded[begin - 1 : begin].isalnum() or window.folded[end : end + 1].isalnum():
+    if (begin and window.folded[begin - 1 : begin].isalnum()) or window.folded[end : end + 1].isalnum():
         return
     if _MAC.first(text.encode(), 0) is not None:
         yield Found("mac", "low", begin, end, "mac")

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from ahocorasick_rs import AhoCorasick, Implementation
-
 from seekway.core.errors import ConfigError
 from seekway.pipeline.guardrails.detector import Finding, Scan
+from seekway.pipeline.guardrails.literals import Literals
 from seekway.pipeline.guardrails.pii import mail, places
 from seekway.pipeline.guardrails.pii import names as people
 from seekway.pipeline.guardrails.pii.codes import PROVINCES, WECHAT_WORDS, accounts, codes
@@ -24,9 +23,7 @@ _TOKEN: Final = mail.LOCAL | frozenset(b"@:/+(\x01")
 _JOINTS: Final = frozenset(b" -.(),\x01\x02+")
 _LONGEST_TOKEN: Final = mail.LONGEST_LOCAL + mail.LONGEST_DOMAIN + 2
 # One look through the text tells whether there is any word that personal data stand beside.
-_CUES: Final = AhoCorasick(
-    [*people.CUES, *places.CUES, *WECHAT_WORDS], implementation=Implementation.DFA, store_patterns=False
-)
+_CUES: Final = Literals([*people.CUES, *places.CUES, *WECHAT_WORDS])
 _LONGEST_CUE: Final = 18
 # A number is decided when what stands after it is: two characters.
 _AFTER: Final = 2
@@ -76,7 +73,7 @@ class PiiDetector:
             yield from codes(window, pieces)
         if b"@" in new:
             yield from mail_addresses(window)
-        if self._spelled and _CUES.find_matches_as_indexes(window.text[max(0, window.start - _LONGEST_CUE) :]):
+        if self._spelled and _CUES.find(window.text[max(0, window.start - _LONGEST_CUE) :]):
             yield from self._by_word(window)
 
     def _by_word(self, window: Window) -> Iterator[Found]:
@@ -129,7 +126,7 @@ def _token_begin(window: Window, start: int) -> int:
         if not grouped:
             break
         place = begin
-    while place > start and place > len(folded) - LONGEST and folded[place - 1] in b" +(-.\x01\x02":
+    while place > start and len(folded) - place < LONGEST and folded[place - 1] in b"+(":
         place -= 1
     if place > start and text[place - 1] in PROVINCES:
         place -= 1

@@ -12,18 +12,67 @@ _SURNAMES: Final = frozenset(
     "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林高罗郑梁谢宋唐许韩邓冯曹彭曾萧肖田董潘袁蔡蒋余于杜叶程魏苏吕丁任卢姚沈钟姜崔谭陆范汪廖石金韦贾夏付傅方邹熊白孟秦邱侯江尹薛阎段雷龙黎史陶贺毛郝顾龚邵万覃武钱戴严莫孔向常汤康易乔赖文樊兰殷施洪翟安颜倪牛温芦季俞章鲁葛伍申尤毕聂柴焦齐梅庄辛管祝左涂谷祁时舒耿卜路詹凌童宁柯阮欧司诸闵解丛柳岳蓝裴"
     "張劉陳楊黃趙吳孫馬羅鄭謝許韓鄧馮蕭葉蘇呂盧鐘譚陸賈鄒閻龍黎陶賀顧龔萬錢嚴湯喬賴蘭齊莊聶"
 )
-_COMPOUND: Final = ("欧阳", "歐陽", "司马", "司馬", "上官", "诸葛", "諸葛", "皇甫", "东方", "尉迟", "公孙", "慕容", "令狐", "夏侯")
-_BEFORE: Final = ("姓名", "名字是", "名字叫", "我叫", "联系人", "聯絡人", "收件人", "收货人", "持卡人", "户主", "患者", "投保人", "申请人")
+_COMPOUND: Final = (
+    "欧阳",
+    "歐陽",
+    "司马",
+    "司馬",
+    "上官",
+    "诸葛",
+    "諸葛",
+    "皇甫",
+    "东方",
+    "尉迟",
+    "公孙",
+    "慕容",
+    "令狐",
+    "夏侯",
+)
+_BEFORE: Final = (
+    "姓名",
+    "名字是",
+    "名字叫",
+    "我叫",
+    "联系人",
+    "聯絡人",
+    "收件人",
+    "收货人",
+    "持卡人",
+    "户主",
+    "患者",
+    "投保人",
+    "申请人",
+)
 _TITLES: Final = ("先生", "女士", "小姐", "太太")
 # What follows a name more often than it is the last of its characters.
-_NOT_NAME: Final = frozenset("的是在了和与及今来住从要想有电手，。、也就都已为去说问请于现年性男女我你他她它这那不很把被给对向跟")
+_NOT_NAME: Final = frozenset(
+    "的是在了和与及今来住从要想有电手，。、也就都已为去说问请于现年性男女我你他她它这那不很把被给对向跟"
+)
 _BETWEEN: Final = frozenset("：: 是为叫\u3000\t")
 _MOST_BETWEEN: Final = 3
 _LONGEST_CHINESE: Final = 4
 
-_ENGLISH: Final = LinearPattern("(?i)\\b(?:my name(?: is|'s) |(?:full |customer )?name: ?|i am called |(?:mr|mrs|ms|dr)\\.? )")
+_ENGLISH: Final = LinearPattern(
+    "(?i)\\b(?:my name(?: is|'s) |(?:full |customer )?name: ?|i am called |(?:mr|mrs|ms|dr)\\.? )"
+)
 _LONGEST_CUE: Final = 16
-CUES: Final = (*_BEFORE, *_TITLES, "name", "Name", "NAME", "called", "Mr", "MR", "Ms", "MS", "Dr", "DR", "mr", "ms", "dr")
+CUES: Final = (
+    *_BEFORE,
+    *_TITLES,
+    "name",
+    "Name",
+    "NAME",
+    "called",
+    "Mr",
+    "MR",
+    "Ms",
+    "MS",
+    "Dr",
+    "DR",
+    "mr",
+    "ms",
+    "dr",
+)
 """Without one of these there is nothing to find here."""
 _LONGEST_ENGLISH: Final = 48
 _MOST_WORDS: Final = 3
@@ -108,10 +157,19 @@ def _english_end(folded: bytes, begin: int, *, cut: bool = False) -> int:
             return place if cut else end
         if not 0x41 <= folded[place] <= 0x5A:
             break
-        while place < len(folded) and place - begin < _LONGEST_ENGLISH and (folded[place : place + 1].isalpha() or folded[place] in b"'-"):
+        while (
+            place < len(folded)
+            and place - begin < _LONGEST_ENGLISH
+            and (folded[place : place + 1].isalpha() or folded[place] in b"'-")
+        ):
             place += 1
         end = place
-        if place < len(folded) and folded[place] == 0x2E and place - begin >= 1 and folded[place - 2 : place - 1] in (b" ", b""):
+        if (
+            place < len(folded)
+            and folded[place] == 0x2E
+            and place - begin >= 1
+            and folded[place - 2 : place - 1] in (b" ", b"")
+        ):
             place += 1
         if place < len(folded) and folded[place] == 0x20:
             place += 1

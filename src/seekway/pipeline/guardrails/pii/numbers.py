@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Final
 
 from seekway.pipeline.guardrails.pii import checksums
@@ -11,14 +12,63 @@ from seekway.pipeline.guardrails.pii.window import Found, Piece, Window, joined
 _SEPARATORS: Final = frozenset(b" -.()\x01")
 _MOST_GROUPS: Final = 7
 _REGIONS: Final = frozenset(
-    "11 12 13 14 15 21 22 23 31 32 33 34 35 36 37 41 42 43 44 45 46 50 51 52 53 54 61 62 63 64 65 71 81 82 83".split()
+    [
+        "11",
+        "12",
+        "13",
+        "14",
+        "15",
+        "21",
+        "22",
+        "23",
+        "31",
+        "32",
+        "33",
+        "34",
+        "35",
+        "36",
+        "37",
+        "41",
+        "42",
+        "43",
+        "44",
+        "45",
+        "46",
+        "50",
+        "51",
+        "52",
+        "53",
+        "54",
+        "61",
+        "62",
+        "63",
+        "64",
+        "65",
+        "71",
+        "81",
+        "82",
+        "83",
+    ]
 )
 """The first two digits of a Chinese administrative division (GB/T 2260); 83 is Taiwan residents' permits'."""
 
 # What a bare number is more often than what it looks like.
 _OTHER: Final = (
     *("订单", "单号", "编号", "流水", "序列号", "货号", "批次", "工单", "条码", "版本", "运单", "快递", "金额", "价格"),
-    *("order", "invoice", "tracking", "serial", "sku", "isbn", "version", "ticket", "ref", "batch", "part no", "commit"),
+    *(
+        "order",
+        "invoice",
+        "tracking",
+        "serial",
+        "sku",
+        "isbn",
+        "version",
+        "ticket",
+        "ref",
+        "batch",
+        "part no",
+        "commit",
+    ),
 )
 _ID_WORDS: Final = ("身份证", "证件", "id card", "id number", "identity")
 _PHONE_WORDS: Final = ("电话", "手机", "座机", "联系", "传真", "拨打", "tel", "phone", "call", "mobile", "fax", "ring")
@@ -56,7 +106,7 @@ def _ending_in_letter(window: Window, pieces: list[Piece], first: int) -> Found 
         if len(group) != last - first + 1 or group[-1].text[-1] not in "Xx":
             continue
         text = "".join(piece.text for piece in group).upper()
-        near = all(b.begin - a.end <= 2 for a, b in zip(group, group[1:], strict=False))
+        near = all(b.begin - a.end <= 2 for a, b in pairwise(group))
         begin, end = group[0].begin, group[-1].end
         if near and len(text) == 18 and text[:17].isdigit() and _chinese_id(text) and window.stands_free(begin, end):
             return Found("id_card", "high", begin, end, "cn_id_18")
@@ -77,7 +127,11 @@ def _reading(window: Window, begin: int, end: int, digits: str, lengths: tuple[i
     if size == 15:
         if digits[:2] in _REGIONS and checksums.calendar_date("19" + digits[6:12]) and window.cue(begin, _ID_WORDS):
             return Found("id_card", "high", begin, end, "cn_id_15", 0.8)
-        if digits[0] in "12" and checksums.french_insee(digits) and (len(lengths) >= 5 or window.cue(begin, _INSEE_WORDS)):
+        if (
+            digits[0] in "12"
+            and checksums.french_insee(digits)
+            and (len(lengths) >= 5 or window.cue(begin, _INSEE_WORDS))
+        ):
             return Found("national_id", "high", begin, end, "fr_insee")
     if 13 <= size <= 19 and _card(digits) and (len(lengths) == 1 or max(lengths) <= 7):
         known = window.cue(begin, _BANK_WORDS)
@@ -100,7 +154,12 @@ def _by_cue(window: Window, begin: int, end: int, digits: str, lengths: tuple[in
         return Found("permit", "high", begin, end, "cn_permit", 0.8)
     if len(lengths) == 1 and 5 <= size <= 11 and window.cue(begin, _QQ_WORDS):
         return Found("account", "low", begin, end, "qq", 0.9)
-    if size == 8 and lengths in ((8,), (4, 2, 2)) and checksums.calendar_date(digits) and window.cue(begin, _BIRTH_WORDS):
+    if (
+        size == 8
+        and lengths in ((8,), (4, 2, 2))
+        and checksums.calendar_date(digits)
+        and window.cue(begin, _BIRTH_WORDS)
+    ):
         return Found("birth_date", "medium", begin, end, "birth_date", 0.9)
     if 7 <= size <= 12 and window.cue(begin, ("电话", "手机", "座机", "tel", "phone", "mobile")):
         return Found("phone", "medium", begin, end, "phone_cue", 0.8)
@@ -116,7 +175,8 @@ def _with_country(window: Window, begin: int, digits: str) -> tuple[int, str, st
         if begin > 1 and folded[begin - 2] == 0x2B:
             return begin - 2, digits, "+"
         return begin - 1, digits, None
-    if digits.startswith("00") and 11 <= len(digits) <= 17:
+    alone = begin < 2 or folded[begin - 1] != 0x20 or folded[begin - 2] not in b"0123456789"
+    if alone and digits.startswith("00") and 11 <= len(digits) <= 17:
         return begin, digits[2:], "00"
     return begin, digits, None
 
@@ -134,9 +194,9 @@ def _phone(
         return Found("phone", "medium", begin, end, "cn_mobile", 0.9)
     if code is not None and 8 <= len(digits) <= 15 and digits[0] != "0":
         return Found("phone", "medium", begin, end, "e164")
-    if digits[0] == "0" and digits[1] != "0" and 10 <= len(digits) <= 12 and len(lengths) == 2 and lengths[0] in (3, 4):
-        if lengths[1] in (7, 8):
-            return Found("phone", "medium", begin, end, "cn_landline", 0.9)
+    landline = 10 <= len(digits) <= 12 and len(lengths) == 2 and lengths[0] in (3, 4) and lengths[1] in (7, 8)
+    if landline and digits[0] == "0" and digits[1] != "0":
+        return Found("phone", "medium", begin, end, "cn_landline", 0.9)
     plain = lengths == (3, 3, 4) and digits[0] in "23456789" and digits[3] in "23456789"
     if plain and not window.cue(begin, _OTHER):
         return Found("phone", "medium", begin, end, "us_phone", 0.8)

@@ -71,7 +71,8 @@ class Window:
     def stands_free(self, begin: int, end: int) -> bool:
         """Whether a number of these places is one of its own, not the middle of a longer one, a version or a name."""
         folded = self.folded
-        if begin and (before := folded[begin - 1]) is not None:
+        if begin:
+            before = folded[begin - 1]
             if before in _ALNUM or before == 0x5F:
                 return False
             if before in b".-/,:+" and begin > 1 and folded[begin - 2] in DIGITS:
