@@ -14,7 +14,7 @@ Action = Literal["pass", "flag", "mask", "sanitise", "replace", "block"]
 """From the mildest to the most severe."""
 
 PartName = Literal["input", "documents", "output", "reasoning"]
-DetectorName = Literal["words", "pii", "patterns", "text", "leakage", "classifier"]
+DetectorName = Literal["words", "pii", "secrets", "patterns", "text", "leakage", "classifier"]
 OnFailure = Literal["open", "closed"]
 
 BLOCKED_EN: Final = "I can't help with that. Please ask about something else."
@@ -68,21 +68,21 @@ class PartSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class InputSettings(PartSettings, frozen=True, forbid_unknown_fields=True):
     """What users write."""
 
-    detectors: Annotated[tuple[DetectorName, ...], _DETECTORS] = ("words", "pii", "patterns", "text")
+    detectors: Annotated[tuple[DetectorName, ...], _DETECTORS] = ("words", "pii", "secrets", "patterns", "text")
     actions: Annotated[Actions, _ACTIONS] = msgspec.field(default_factory=_input_actions)
 
 
 class DocumentSettings(PartSettings, frozen=True, forbid_unknown_fields=True):
     """Results of tools and retrieved text."""
 
-    detectors: Annotated[tuple[DetectorName, ...], _DETECTORS] = ("patterns", "text")
+    detectors: Annotated[tuple[DetectorName, ...], _DETECTORS] = ("secrets", "patterns", "text")
     actions: Annotated[Actions, _ACTIONS] = msgspec.field(default_factory=_document_actions)
 
 
 class OutputSettings(PartSettings, frozen=True, forbid_unknown_fields=True):
     """The model's answer and the arguments of its tool calls."""
 
-    detectors: Annotated[tuple[DetectorName, ...], _DETECTORS] = ("words", "pii", "leakage")
+    detectors: Annotated[tuple[DetectorName, ...], _DETECTORS] = ("words", "pii", "secrets", "leakage")
     actions: Annotated[Actions, _ACTIONS] = msgspec.field(default_factory=_output_actions)
     on_failure: Annotated[OnFailure, _ON_FAILURE] = "closed"
 
@@ -90,7 +90,7 @@ class OutputSettings(PartSettings, frozen=True, forbid_unknown_fields=True):
 class ThoughtSettings(PartSettings, frozen=True, forbid_unknown_fields=True):
     """What the model thinks aloud."""
 
-    detectors: Annotated[tuple[DetectorName, ...], _DETECTORS] = ("words", "pii", "leakage")
+    detectors: Annotated[tuple[DetectorName, ...], _DETECTORS] = ("words", "pii", "secrets", "leakage")
     actions: Annotated[Actions, _ACTIONS] = msgspec.field(default_factory=_output_actions)
     on_failure: Annotated[OnFailure, _ON_FAILURE] = "closed"
 

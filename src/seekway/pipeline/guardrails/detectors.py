@@ -19,6 +19,7 @@ from seekway.pipeline.guardrails.pii.detector import PiiDetector
 from seekway.pipeline.guardrails.rules.attack_patterns import ATTACK_PATTERNS
 from seekway.pipeline.guardrails.rules.pattern_detector import Pattern, PatternDetector
 from seekway.pipeline.guardrails.rules.text_rules import TextRules, check_rules
+from seekway.pipeline.guardrails.secrets.detector import SecretDetector
 from seekway.pipeline.guardrails.whole_text import WholeText
 from seekway.pipeline.guardrails.words.word_detector import WordDetector
 from seekway.pipeline.guardrails.words.word_list import load_word_list
@@ -46,6 +47,8 @@ class Detectors:
                 return self._text(policy)
             case "pii":
                 return self._kept("pii", b"", PiiDetector)
+            case "secrets":
+                return self._kept("secrets", b"", SecretDetector)
             case "classifier":
                 return self._classifier(policy, untrusted=part == "documents")
             case "leakage":
