@@ -31,6 +31,7 @@ from seekway.gateway.request_ledger import RequestLedger
 from seekway.observability.access_log import AccessLog
 from seekway.observability.cache_figures import CacheCounts, CacheFigures, CacheSize
 from seekway.observability.engine_figures import EngineFigures
+from seekway.observability.guardrail_figures import GuardrailCounts, GuardrailFigures
 from seekway.observability.logging import make_logger
 from seekway.observability.metrics import Metrics
 from seekway.observability.record import RequestRecord
@@ -153,6 +154,11 @@ def metrics_page() -> str:
     """Each metric as it is scraped after one request with everything in it."""
     metrics = Metrics(CollectorRegistry())
     metrics.registry.register(CacheFigures(CacheCounts(), CacheSize))
+    guarded = GuardrailCounts()
+    guarded.detector("words")
+    guarded.verdicts[("default", "output", "mask")] = guarded.unreviewed[("default", "input", "pass")] = 1
+    guarded.findings[("default", "output", "words", "violence", "mask")] = 1
+    metrics.registry.register(GuardrailFigures(guarded, lambda: (0, 0)))
     metrics.registry.register(EngineFigures(lambda: [("model-service", EXAMPLE_MODEL)]))
     member = Member("deepseek", UpstreamBackend(BackendSettings(name="deepseek", base_url="http://127.0.0.1:9")))
     endpoint = Endpoint(member, PeakEwma(), ResilienceSettings())
