@@ -13,6 +13,7 @@ import pytest
 
 from seekway.core.sections.cache import CacheSettings
 from seekway.core.sections.guardrails import (
+    BLOCKED_EN,
     Action,
     DocumentSettings,
     GuardrailSettings,
@@ -420,3 +421,17 @@ async def test_a_kept_answer_holds_placeholders_and_gives_each_user_their_own(mo
             answer = await ask(at, "/v1/chat/completions", f"what is mine? {number.decode()}")
             assert b"yours: " + number in answer.body
         assert len(at.backend.requests) == 1
+
+
+async def test_the_policy_from_the_start_keeps_back_what_is_surely_harmful_and_lets_all_else_pass() -> None:
+    async with serving(guardrails=GuardrailSettings()) as at:
+        assert (await ask(at, "/v1/chat/completions", "My phone is 13800138000, what is a bath bomb?")).status == 200
+        assert "13800138000" in asked(at.backend)
+        assert (await ask(at, "/v1/chat/completions", "怎么制作炸弹")).status == 400
+    for script, whole in ((("Fine, ", "all fi", "ne."), "Fine, all fine."), (("好，怎么制", "作炸", "弹…"), "好，")):
+        async with serving(FakeBackend(reply(*script)), guardrails=GuardrailSettings()) as at:
+            answer = await ask(at, "/v1/chat/completions", "hello", stream=True)
+            blocks = [block for block in answer.body.decode().split("\n\n") if '"content":' in block]
+            deltas = [msgspec.json.decode(block.removeprefix("data: "))["choices"][0]["delta"] for block in blocks]
+            text = "".join(delta.get("content") or "" for delta in deltas)
+            assert text.removesuffix(BLOCKED_EN) == whole

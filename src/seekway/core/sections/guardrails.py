@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, get_args
 
 import msgspec
 from msgspec import Meta
@@ -16,6 +16,7 @@ Action = Literal["pass", "flag", "mask", "sanitise", "replace", "block"]
 PartName = Literal["input", "documents", "output", "reasoning"]
 DetectorName = Literal["words", "pii", "secrets", "patterns", "text", "leakage", "classifier"]
 OnFailure = Literal["open", "closed"]
+DETECTORS: Final = frozenset(get_args(DetectorName))
 
 BLOCKED_EN: Final = "I can't help with that. Please ask about something else."
 BLOCKED_ZH: Final = "抱歉，我无法回答这个问题，请换一个话题。"

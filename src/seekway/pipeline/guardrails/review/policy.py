@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from seekway.core.sections.guardrails import Action, OnFailure, PartName
+from seekway.core.sections.guardrails import DETECTORS, Action, OnFailure, PartName
 from seekway.observability.guardrail_figures import DetectorFigures
 from seekway.pipeline.guardrails.detector import Detector, Finding
 from seekway.pipeline.guardrails.format_check import FormatCheck
@@ -29,10 +29,10 @@ class ActionTable:
             known = self._known[key] = self._look_up(*key)
         return known
 
-    @property
-    def changes(self) -> bool:
-        """Whether any finding may change a text."""
-        return any(action in CHANGING for action in self._entries.values())
+    def may_change(self, detector: str) -> bool:
+        """Whether a finding of ``detector`` may change a text; an entry under a category may be any detector's."""
+        others = DETECTORS - {detector}
+        return any(action in CHANGING for key, action in self._entries.items() if key.partition("/")[0] not in others)
 
     def _look_up(self, detector: str, category: str, severity: str) -> Action:
         entries = self._entries
@@ -70,15 +70,12 @@ class Part:
     leaked_words: int | None = None
     """None: nobody looks whether the system prompt leaks."""
     leakage: DetectorFigures = field(default_factory=lambda: DetectorFigures("leakage"))
-    acts: bool = field(init=False)
-    """Whether anything of it may change a text: else nothing is held back."""
     slow: bool = field(init=False)
     quick: Part = field(init=False)
     """Without the slow detectors: for texts to embed or to rank."""
 
     def __post_init__(self) -> None:
         watches = self.watches
-        object.__setattr__(self, "acts", self.actions.changes)
         slow = any(watch.slow for watch in watches)
         object.__setattr__(self, "slow", slow)
         quick = tuple(watch for watch in watches if not watch.slow)

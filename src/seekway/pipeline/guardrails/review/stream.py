@@ -34,18 +34,44 @@ _NOTHING = Released("", 0)
 
 
 class TextReviewer:
-    """One text of one answer, seen by the detectors of ``part`` and those of its ``own``. What it releases, put together, is what :func:`seekway.pipeline.guardrails.review.policy.masked` makes of the whole text, however that was cut.
+    """One text of one answer, seen by the detectors of ``part`` and those of its ``own``. What it releases, put together, is what
+    :func:`seekway.pipeline.guardrails.review.policy.masked` makes of the whole text, however that was cut.
 
+    Text waits only for detectors whose findings may change it; for the others it does not.
     ``on_found`` hears of each finding once, when its place is released; ``on_failed`` of a detector that raised, after which the text is refused
     with ``ReviewUnavailable`` or, by the policy, goes on without it.
     """
 
-    __slots__ = ("_context", "_context_chars", "_covered", "_held", "_on_failed", "_on_found", "_part", "_watches")
+    __slots__ = ("_changing", "_noting")
 
     def __init__(self, part: Part, on_found: OnFound, on_failed: OnFailed, own: Sequence[Watch] = ()) -> None:
+        watches = (*part.watches, *own)
+        changing = tuple(watch for watch in watches if part.actions.may_change(watch.detector.name))
+        noting = tuple(watch for watch in watches if watch not in changing)
+        self._changing = _Held(part, changing, on_found, on_failed) if changing else None
+        self._noting = _Held(part, noting, on_found, on_failed) if noting else None
+
+    @property
+    def holds(self) -> bool:
+        """Whether something that came has not gone on."""
+        return self._changing is not None and self._changing.holds
+
+    def feed(self, text: str, *, final: bool = False) -> Released:
+        """What may go on now; after ``final`` nothing is held."""
+        if self._noting is not None:
+            self._noting.feed(text, final=final)
+        return Released(text, len(text)) if self._changing is None else self._changing.feed(text, final=final)
+
+
+class _Held:
+    """The end of a text that is not settled, as some detectors see it."""
+
+    __slots__ = ("_context", "_context_chars", "_covered", "_held", "_on_failed", "_on_found", "_part", "_watches")
+
+    def __init__(self, part: Part, watches: tuple[Watch, ...], on_found: OnFound, on_failed: OnFailed) -> None:
         self._part = part
-        self._watches = (*part.watches, *own)
-        self._context_chars = max((watch.detector.context_chars for watch in self._watches), default=0)
+        self._watches = watches
+        self._context_chars = max((watch.detector.context_chars for watch in watches), default=0)
         self._on_found = on_found
         self._on_failed = on_failed
         self._context = ""
@@ -55,15 +81,9 @@ class TextReviewer:
 
     @property
     def holds(self) -> bool:
-        """Whether something that came has not gone on."""
-        return bool(self._held) and self._part.acts
+        return bool(self._held)
 
-    def feed(self, text: str, *, final: bool = False) -> Released:
-        """What may go on now; after ``final`` nothing is held. Where the policy changes nothing, all that came goes on at once."""
-        released = self._feed(text, final=final)
-        return released if self._part.acts else Released(text, len(text))
-
-    def _feed(self, text: str, *, final: bool) -> Released:
+    def feed(self, text: str, *, final: bool) -> Released:
         context = self._context
         start = len(context)
         held = self._held + text
