@@ -10,7 +10,7 @@ import pytest
 
 from seekway.core.caller import Caller
 from seekway.core.errors import ConfigError
-from seekway.core.sections.guardrails import GuardrailSettings, InputSettings, OutputSettings, PolicySettings
+from seekway.core.sections.guardrails import Action, GuardrailSettings, InputSettings, OutputSettings, PolicySettings
 from seekway.core.sections.log import LogSettings
 from seekway.core.settings import Settings, load_settings
 from seekway.core.types import GenerateRequest, Message, TokenLogprob
@@ -176,7 +176,7 @@ TEXTS = (
 @pytest.mark.parametrize("text", TEXTS)
 @pytest.mark.parametrize("severe", ["mask", "block"])
 def test_with_the_real_detectors_a_stream_gives_what_the_whole_text_gives(text: str, severe: str) -> None:
-    actions = msgspec.convert({"*": "mask", "words/high": severe}, dict)
+    actions = msgspec.convert({"*": "mask", "words/high": severe}, dict[str, Action])
     policy = PolicySettings(name="p", output=OutputSettings(("words", "pii", "secrets"), actions))
     book = make_book(GuardrailSettings(policies=(policy,)), DETECTORS, GuardrailCounts())
     part = book.entries[0].policy.output
