@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint types layers redis unit format lock proto proto-check reference reference-check clients clients-lock bench-engine bench-gateway bench-guardrails bench-peers bench-lock chaos clean
+.PHONY: help run test check lint types layers redis postgresql unit format lock proto proto-check reference reference-check text-tables text-tables-lock clients clients-lock bench-engine bench-gateway bench-guardrails bench-peers bench-lock chaos clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -55,11 +55,32 @@ redis: ## Install redis-server, which some tests drive, where it is missing and 
 	  echo "seekway: redis-server could not be installed; the tests that drive it are skipped" >&2; \
 	fi
 
-unit: $(VENV)/.dev redis ## All tests
+postgresql: ## Install PostgreSQL, which some tests drive, where it is missing and that is permitted
+	@if command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then :; \
+	elif [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+	  echo "seekway: PostgreSQL is missing and cannot be installed here; the tests that drive it are skipped" >&2; \
+	else echo "seekway: installing PostgreSQL"; \
+	  { apt-get -qq update && DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get -qq install -y --no-install-recommends postgresql; } >/dev/null 2>&1 || \
+	  echo "seekway: PostgreSQL could not be installed; the tests that drive it are skipped" >&2; \
+	fi
+
+unit: $(VENV)/.dev redis postgresql ## All tests
 	@$(BIN)/python -m pytest
 
 format: $(VENV)/.dev ## Format the code
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+TEXT_TABLES := .cache/text-tables
+text-tables: $(VENV)/.bootstrap ## Make the tables that say what characters stand for again
+	@if ! cmp -s scripts/requirements-text-tables.lock $(TEXT_TABLES)/installed.lock; then \
+	  $(UV) venv --quiet --clear --python $(BIN)/python $(TEXT_TABLES) && \
+	  $(UV) pip install --quiet --python $(TEXT_TABLES)/bin/python --require-hashes -r scripts/requirements-text-tables.lock && \
+	  cp scripts/requirements-text-tables.lock $(TEXT_TABLES)/installed.lock; \
+	fi
+	@$(TEXT_TABLES)/bin/python scripts/make_text_tables.py
+
+text-tables-lock: $(VENV)/.bootstrap ## Resolve what the tables are made from again
+	@$(LOCK) scripts/requirements-text-tables.in -o scripts/requirements-text-tables.lock
 
 proto: $(VENV)/.dev ## Make the gRPC code again from proto/
 	@$(BIN)/python scripts/make_proto.py

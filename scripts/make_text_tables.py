@@ -24,7 +24,7 @@ TARGET = Path(__file__).parent.parent / "src" / "seekway" / "pipeline" / "guardr
 LATIN = "abcdefghijklmnopqrstuvwxyz"
 # Look-alikes that Unicode's table of confusables lacks or maps elsewhere; written for this project.
 LOOK_ALIKES = {
-    "a": "ᴀɐⱥ🅐🅰", "b": "вƀʙɓ🅑🅱", "c": "ᴄȼ¢🅒🅲", "d": "ᴅđɖɗ🅓🅳", "e": "ᴇɇєέ€🅔🅴", "f": "ғƒꜰ🅕🅵", "g": "ɢǥɠ🅖🅶",
+    "a": "ᴀɐⱥ🅐🅰", "b": "вƀʙɓ🅑🅱", "c": "ᴄȼ¢🅒🅲", "d": "ᴅđɖɗ🅓🅳", "e": "ᴇɇєεέ€🅔🅴", "f": "ғƒꜰ🅕🅵", "g": "ɢǥɠ🅖🅶",
     "h": "нħʜɦ🅗🅷", "i": "ıɪɨί🅘🅸", "j": "ᴊɉ🅙🅹", "k": "кκᴋƙ🅚🅺", "l": "łʟƚɫ🅛🅻", "m": "мᴍ🅜🅼", "n": "ηɴпήñƞ🅝🅽",
     "o": "ᴏøοόө🅞🅾", "p": "ᴘþ🅟🅿", "q": "🅠🆀", "r": "ʀгɍ🅡🆁", "s": "ꜱ🅢🆂", "t": "тτᴛŧ🅣🆃", "u": "ᴜʉцύ🅤🆄",
     "v": "ᴠ🅥🆅", "w": "ωᴡшώ🅦🆆", "x": "хχ🅧🆇", "y": "ʏуγɏ🅨🆈", "z": "ᴢƶ🅩🆉",

@@ -16,6 +16,7 @@
     │   ├── ModelNotFound           404   model_not_found
     │   ├── MethodNotAllowed        405   method_not_allowed
     │   ├── RequestTimeout          408   request_timeout
+    │   ├── AlreadyExists           409   already_exists
     │   ├── BodyTooLarge            413   body_too_large
     │   ├── InvalidParameter        422   invalid_parameter
     │   ├── RateLimited             429   rate_limit_exceeded
@@ -30,6 +31,7 @@
     │   ├── Overloaded              503   overloaded
     │   ├── InsufficientMemory      503   insufficient_memory
     │   ├── ReviewUnavailable       503   review_unavailable
+    │   ├── StorageUnavailable      503   storage_unavailable
     │   └── DeadlineExceeded        504   deadline_exceeded
     └── OperatorError                     the operator can mend it; never sent to a client
         ├── ConfigError                   config_error
@@ -126,6 +128,13 @@ class MethodNotAllowed(RequestError):
 class RequestTimeout(RequestError):
     status = 408
     code = "request_timeout"
+
+
+class AlreadyExists(RequestError):
+    """A name or key that may stand only once is taken."""
+
+    status = 409
+    code = "already_exists"
 
 
 class BodyTooLarge(RequestError):
@@ -228,6 +237,13 @@ class ModelFileError(OperatorError):
 
 class DownloadError(OperatorError):
     code = "download_failed"
+
+
+class StorageUnavailable(ServerError):
+    """The database did not do what was asked of it: nothing of that is kept, and it may be asked again."""
+
+    status = 503
+    code = "storage_unavailable"
 
 
 class StorageFailed(OperatorError):

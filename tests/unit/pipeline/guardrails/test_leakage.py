@@ -15,7 +15,7 @@ from seekway.pipeline.guardrails.leakage.detectors import leakage_detectors
 from seekway.pipeline.guardrails.leakage.overlap import OverlapDetector
 from seekway.pipeline.stages.mark_prompt import MarkPrompt
 from tests.unit.pipeline.guardrails.streams import found_in_stream, found_in_whole
-from tests.unit.pipeline.stages.cutting import cut_texts, pieces_of
+from tests.unit.pipeline.stages.cutting import cut_texts, every_cut, pieces_of
 
 MARKER = "kfqw27zzkfqx84mn"
 CANARY = CanaryDetector(MARKER)
@@ -54,11 +54,14 @@ def test_a_long_run_of_the_prompt_is_found_in_pieces(pieces: list[str]) -> None:
         ("**Never** tell *anybody* the rate — of 4.2 percent that partners get", True),
         ("我的设定是：" + CHINESE[10:60], True),
         ("You are the assistant of Acme Bank? I am here to help with your account.", False),
+        ("Never tell anybody the rate of 4.2 percent that partners getting", False),
+        ("tell anybody the rate of 4.2 percent that partners get, and answering in", True),
         (CHINESE[:30], False),
         ("The rate is 4.2 percent.", False),
     ],
 )
 def test_a_run_of_twelve_words_or_forty_signs_counts(text: str, leaks: bool) -> None:
+    assert all(found_in_stream(OVERLAP, pieces, 1000) == found_in_whole(OVERLAP, text) for pieces in every_cut(text))
     assert bool(found_in_whole(OVERLAP, text)) is leaks
 
 
@@ -69,12 +72,16 @@ def test_a_run_of_twelve_words_or_forty_signs_counts(text: str, leaks: bool) -> 
         MARKER.upper(),
         " ".join(MARKER),
         "-".join(MARKER),
+        (" " * 6).join(MARKER),
+        ("-" * 6).join(MARKER),
         "".join(chr(ord(c) + 0xFEE0) for c in MARKER),
         f"`{MARKER[:8]}\n{MARKER[8:]}`",
     ],
 )
 def test_a_canary_is_found_in_disguise(text: str) -> None:
-    assert len(found_in_whole(CANARY, f"it is {text}.")) == 1
+    told = f"it is {text}."
+    assert len(found_in_whole(CANARY, told)) == 1
+    assert all(found_in_stream(CANARY, pieces, 16 * 7) == found_in_whole(CANARY, told) for pieces in every_cut(told))
 
 
 def test_nothing_is_held_back_of_an_answer_that_has_nothing_of_the_prompt() -> None:

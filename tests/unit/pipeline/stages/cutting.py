@@ -19,6 +19,11 @@ def cut_texts(alphabet: st.SearchStrategy[str], most: int = 60) -> st.SearchStra
     return st.lists(alphabet, max_size=most).map("".join).flatmap(pieces_of)
 
 
+def every_cut(text: str) -> list[list[str]]:
+    """``text`` in two pieces wherever it can be cut, and character by character."""
+    return [*([text[:at], text[at:]] for at in range(len(text) + 1)), list(text)]
+
+
 def _cut(text: str, cuts: list[int]) -> list[str]:
     return [text[begin:end] for begin, end in zip([0, *cuts], [*cuts, len(text)], strict=True)]
 

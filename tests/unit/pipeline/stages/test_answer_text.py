@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from seekway.pipeline.guardrails.rules.pattern_detector import Pattern, PatternDetector
 from seekway.pipeline.stages.answer_text.citations import FormatCitations
 from seekway.pipeline.stages.answer_text.edges import Append, MaxLength, Prepend, TrimEdges
+from seekway.pipeline.stages.answer_text.json_mending import JsonMender
 from seekway.pipeline.stages.answer_text.plain_text import StripMarkdown
 from seekway.pipeline.stages.answer_text.replacing import Replace
 from seekway.pipeline.stages.answer_text.text_filter import TextFilter, TextFilters
-from tests.unit.pipeline.stages.cutting import cut_texts, streamed, whole
+from tests.unit.pipeline.stages.cutting import cut_texts, every_cut, streamed, whole
 
 DETECTOR = PatternDetector((Pattern("p", r"\bfoo\b|[0-9]{3,6}|中+文", "c", "low", longest=5),))
 CITATION_PARTS = st.sampled_from(
@@ -114,6 +115,7 @@ def test_a_stream_gives_the_whole_texts_text(make: Callable[[], TextFilter], par
 )
 def test_citations_get_one_form(text: str, wanted: str) -> None:
     assert whole(FormatCitations, text) == wanted
+    assert {streamed(FormatCitations, pieces) for pieces in every_cut(text)} == {wanted}
 
 
 def test_another_style_of_citation() -> None:
@@ -142,6 +144,7 @@ def test_an_open_bracket_holds_back_no_more_than_a_citation() -> None:
 )
 def test_markdown_becomes_plain_text(text: str, wanted: str) -> None:
     assert whole(StripMarkdown, text) == wanted
+    assert {streamed(StripMarkdown, pieces) for pieces in every_cut(text)} == {wanted}
 
 
 def test_ends_are_trimmed_and_nothing_within() -> None:
@@ -160,3 +163,14 @@ def test_what_a_pattern_finds_is_replaced() -> None:
 @pytest.mark.parametrize(("text", "wanted"), [("abcde", "abcde"), ("abcdef", "abcde…")])
 def test_only_what_is_too_long_is_cut(text: str, wanted: str) -> None:
     assert whole(partial(MaxLength, 5, "…"), text) == wanted
+
+
+@pytest.mark.parametrize(
+    "make", [FormatCitations, StripMarkdown, JsonMender, TrimEdges, partial(Replace, DETECTOR, "***")]
+)
+@pytest.mark.parametrize(
+    "part", ["[", "!", "*", "`", "【", "【1", "[[1", " ", "\n", "# ", '"', "{", "{[}", "1", "中", "foo", "\\", "`[1]\n"]
+)
+def test_megabytes_of_the_same_take_linear_time(make: Callable[[], TextFilter], part: str) -> None:
+    text = part * (300_000 // len(part))
+    assert streamed(make, [text[:100_000], text[100_000:]]) == whole(make, text)

@@ -70,6 +70,18 @@ def sounds() -> Sounds:
 
 
 @cache
+def pinyin_trigrams() -> frozenset[str]:
+    """All that three neighbouring letters can be in Chinese written in pinyin, spaces left out."""
+    syllables = [syllable for syllable, _ in _lines("pinyin.txt")]
+    inside = {syllable[k : k + 3] for syllable in syllables for k in range(len(syllable) - 2)}
+    firsts, heads = {s[:1] for s in syllables}, {s[:2] for s in syllables if len(s) > 1}
+    lasts, tails = {s[-1:] for s in syllables}, {s[-2:] for s in syllables if len(s) > 1}
+    short = {s for s in syllables if len(s) == 1}
+    across = {tail + first for tail in tails for first in firsts} | {last + head for last in lasts for head in heads}
+    return frozenset(inside | across | {a + b + c for a in lasts for b in short for c in firsts})
+
+
+@cache
 def splits() -> dict[str, tuple[str, ...]]:
     """Characters with the pairs of components that they may be written as, such as 法 with 氵去."""
     found: dict[str, tuple[str, ...]] = {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -40,6 +39,7 @@ class Folded:
 
     def _fold(self, read: str) -> None:
         self._read = read
+        self._places: list[int] | None = None
         self.raw = read.translate(characters().fold)
         self.letters = letters_of(self.raw)
 
@@ -50,8 +50,13 @@ class Folded:
         other._fold(read)
         return other
 
-    @cached_property
+    @property
     def places(self) -> list[int]:
+        if self._places is None:  # functools' cached property takes a lock, which costs more than a short text
+            self._places = self._find_places()
+        return self._places
+
+    def _find_places(self) -> list[int]:
         if len(self.raw) != len(self._read):
             return self._places_of_expanded()
         if len(self.letters) == len(self.raw):

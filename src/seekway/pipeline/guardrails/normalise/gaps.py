@@ -52,7 +52,9 @@ def stretch(text: str) -> Gap:
             kind = max(kind, _KINDS.get(character, Gap.ODD))
     if seen > SEPARATORS:
         return Gap.FAR
-    return Gap.CLAUSE if kind == Gap.ODD and "**" in text else kind
+    if kind == Gap.ODD and "**" in text and "*****" not in text:
+        return Gap.CLAUSE  # bold in Markdown
+    return Gap.BREAK if ". " in text else kind
 
 
 def gap_before(folded: Folded, letter: int) -> Gap:

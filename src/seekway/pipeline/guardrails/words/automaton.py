@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Final
 
 from ahocorasick_rs import AhoCorasick, Implementation
 
@@ -11,10 +10,12 @@ from ahocorasick_rs import AhoCorasick, Implementation
 class Automaton:
     """Finds every occurrence of every key, overlapping ones too; ``meanings[k]`` is what key ``k`` stands for."""
 
-    def __init__(self, keys: Mapping[str, tuple[int, ...]]) -> None:
+    def __init__(self, keys: Mapping[str, tuple[int, ...]], *, quick_to_build: bool = False) -> None:
         self.meanings = list(keys.values())
-        # The contiguous form builds in half the time of the one that the library chooses, and scans as fast.
-        self._automaton = AhoCorasick(keys, implementation=Implementation.ContiguousNFA) if keys else None
+        # The contiguous form builds in half the time of the one that the library chooses, and scans as fast;
+        # the other one builds faster still, where keys are long, and scans half as fast.
+        form = Implementation.NoncontiguousNFA if quick_to_build else Implementation.ContiguousNFA
+        self._automaton = AhoCorasick(keys, implementation=form) if keys else None
 
     def __bool__(self) -> bool:
         return self._automaton is not None

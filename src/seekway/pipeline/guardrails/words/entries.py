@@ -63,7 +63,7 @@ def squeeze(letters: str) -> str:
 
 
 def has_doubles(letters: str) -> bool:
-    return any(map(eq, letters, letters[1:]))
+    return len(set(letters)) < len(letters) and any(map(eq, letters, letters[1:]))
 
 
 def make_entries(lists: Sequence[WordList]) -> tuple[list[Entry], list[Entry]]:
@@ -115,7 +115,7 @@ class Index:
             self.first_parts[pair[0]] = (*self.first_parts.get(pair[0], ()), character)
         self._make_letters(terms, phrases, han)
         self._make_sounds(han)
-        leet = {}
+        leet: dict[str, tuple[int, ...]] = {}
         for number, entry in latin:
             if len(entry.letters) >= 3 and entry.letters.isalpha() and not _term(entry).exact:
                 _add(leet, read_as_leet(entry.letters), number)
@@ -144,27 +144,31 @@ class Index:
         for pair in self.compose:
             _add(keys, pair, PAIR)
         self.letters = Automaton(keys)
+        self.most = max(self.prefixes.most, self.squeezed_prefixes.most)
         self.keys = keys.keys()
 
     def _make_sounds(self, han: Iterable[tuple[int, Entry]]) -> None:
         known = sounds()
         by_code: dict[str, tuple[int, ...]] = {}
         by_pinyin: dict[str, tuple[int, ...]] = {}
-        for number, entry in han:
-            term = _term(entry)
-            letters = entry.letters
-            if term.exact or len(letters) < (2 if term.homophones else 3):
-                continue
-            spelled = letters.translate(known.pinyin)
-            if spelled.isascii() and spelled.isalpha():
-                _add(by_code, letters.translate(known.codes), number)
-                _add(by_pinyin, spelled, number)
+        numbers = [
+            number
+            for number, entry in han
+            if (term := entry.term) and not term.exact and len(entry.letters) >= (2 if term.homophones else 3)
+        ]
+        joined = END.join([self.entries[number].letters for number in numbers])
+        spelled = joined.translate(known.pinyin).split(END)
+        for number, code, pinyin in zip(numbers, joined.translate(known.codes).split(END), spelled, strict=False):
+            if pinyin.isascii() and pinyin.isalpha():
+                _add(by_code, code, number)
+                _add(by_pinyin, pinyin, number)
         self.sounds = Automaton(by_code)
         self.sound_prefixes = Prefixes(by_code)
-        self.pinyin = Automaton(by_pinyin)
+        self.pinyin = Automaton(by_pinyin, quick_to_build=True)
         self._pinyin_keys = sorted(by_pinyin)
         heads = {key[:3] for key in by_pinyin}
         self.pinyin_heads = heads | {head[:2] for head in heads} | {head[:1] for head in heads}
+        self.most_characters = max((len(code) for code in by_code), default=0)
         self.pinyin_most = max(map(len, by_pinyin), default=0)
 
     def pinyin_may_become(self, spelled: str) -> bool:
@@ -198,7 +202,9 @@ def _runs(terms: Sequence[Entry], han: Iterable[tuple[int, Entry]]) -> set[str]:
 
     At its ends a Chinese term needs none: with more before or after it the term itself is still there.
     """
-    runs = {letter * 2 for _, entry in han for letter in entry.letters[1:-1] if letter >= FIRST_HAN}
-    for letter in {letter for entry in terms for letter in entry.letters if "a" <= letter <= "z" and letter != "w"}:
-        runs.add(letter * (2 if letter in RARELY_DOUBLED else 3))
+    inside = set("".join([entry.letters[1:-1] for _, entry in han]))
+    runs = {letter * 2 for letter in inside if letter >= FIRST_HAN}
+    for letter in set("".join([entry.letters for entry in terms])):
+        if "a" <= letter <= "z" and letter != "w":
+            runs.add(letter * (2 if letter in RARELY_DOUBLED else 3))
     return runs

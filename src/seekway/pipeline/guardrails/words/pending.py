@@ -6,9 +6,10 @@ It may say more than is true, which holds a little more back, and never less.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Final
 
-from seekway.pipeline.guardrails.normalise.characters import FIRST_HAN, SEPARATOR, characters, sounds
+from seekway.pipeline.guardrails.normalise.characters import FIRST_HAN, SEPARATOR, characters, pinyin_trigrams, sounds
 from seekway.pipeline.guardrails.normalise.entities import REFERENCE_CHARS
 from seekway.pipeline.guardrails.normalise.folded import Folded
 from seekway.pipeline.guardrails.normalise.gaps import GAP_CHARS, Gap, gap_at_end, gap_before, is_alphabetic
@@ -44,9 +45,10 @@ class Tail:
         index = self._index
         self._note(index.prefixes.starts(letters), self._folded)
         self._read_repeats(letters)
-        if index.compose:
+        is_ascii = letters.isascii()
+        if index.compose and not is_ascii:
             self._read_parts(letters)
-        if index.sounds and not letters.isascii():
+        if index.sounds and not is_ascii:
             prefixes = index.sound_prefixes
             skipped = max(0, len(letters) - prefixes.most)
             tail = letters[skipped:].translate(sounds().codes)
@@ -74,13 +76,13 @@ class Tail:
     def _read_repeats(self, letters: str) -> None:
         """Letters repeated at the end read once; the last of them may yet be repeated."""
         known = (self._index.squeezed_prefixes, self._index.prefixes)
-        most = max(prefixes.most for prefixes in known)
+        most = self._index.most
         single = ""
         places: list[int] = []
         k = size = len(letters)
         while k > 0 and len(places) < most:
             letter = letters[k - 1]
-            if single and not any(prefixes.has_inside(letter + single[0]) for prefixes in known):
+            if single and not (known[0].has_inside(letter + single[0]) or known[1].has_inside(letter + single[0])):
                 break
             end = k
             k -= 1
@@ -99,17 +101,26 @@ class Tail:
         lowest = max(0, len(letters) - index.pinyin_most)
         if not letters[lowest:].islower():
             return
-        known = sounds().pinyin
-        syllables = [known.get(ord(letter), letter) for letter in letters[lowest:]]
-        spelled = "".join(syllables)
+        tail = letters[lowest:]
         found: list[int] = []
-        at = len(spelled)
+        if tail.isascii():
+            starts, spelled = range(len(tail)), tail
+        else:
+            known = sounds().pinyin
+            syllables = [known.get(ord(letter), letter) for letter in tail]
+            starts, spelled = [0, *accumulate(map(len, syllables[:-1]))], "".join(syllables)
+        trigrams, heads = pinyin_trigrams(), index.pinyin_heads
         has_alphabet = False
-        for k in range(len(letters) - 1, lowest - 1, -1):
-            at -= len(syllables[k - lowest])
-            has_alphabet = has_alphabet or letters[k] < FIRST_HAN
-            if has_alphabet and spelled[at : at + 3] in index.pinyin_heads and index.pinyin_may_become(spelled[at:]):
-                found.append(k)
+        size = len(spelled)
+        for k in range(len(tail) - 1, -1, -1):
+            at = starts[k]
+            has_alphabet = has_alphabet or tail[k] < FIRST_HAN
+            head = spelled[at : at + 3]
+            if head in heads:
+                if has_alphabet and index.pinyin_may_become(spelled[at:]):
+                    found.append(lowest + k)
+            elif size - at >= 3 and head not in trigrams:
+                break
         self._note(found, self._folded)
 
     def _read_parts(self, letters: str) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import compress
-from operator import ne
+from itertools import accumulate, compress
+from operator import ne, not_
 from typing import NamedTuple
 
-from seekway.pipeline.guardrails.normalise.characters import sounds
+from seekway.pipeline.guardrails.normalise.characters import FIRST_HAN, sounds
 from seekway.pipeline.guardrails.normalise.folded import Folded
 from seekway.pipeline.guardrails.normalise.gaps import Gap, gap_before
 from seekway.pipeline.guardrails.words.entries import (
@@ -46,7 +46,7 @@ class Reading:
         self._final = final
         self.matches: list[Match] = []
         letters = folded.letters
-        self.has_leet = bool(index.leet) and (not letters.isalpha() or any(sign in folded.text for sign in _SIGNS))
+        self.has_leet = bool(index.leet) and (not letters.isalpha() or has_signs(folded.text))
         if not letters:
             return
         hits = index.letters.find(letters)
@@ -89,8 +89,8 @@ class Reading:
         index, folded = self._index, self._folded
         letters = folded.letters
         changes = [True, *map(ne, letters, letters[1:])]
-        for k, changed in enumerate(changes):
-            if not changed and gap_before(folded, k) == Gap.FAR:
+        for k in compress(range(len(letters)), map(not_, tuple(changes))):
+            if gap_before(folded, k) == Gap.FAR:
                 changes[k] = True
         single = "".join(compress(letters, changes))
         places = [*compress(range(len(letters)), changes), len(letters)]
@@ -116,23 +116,41 @@ class Reading:
                         self._add(number, span, judge(span, entry), 0.8)
 
     def _read_pinyin(self, *, is_ascii: bool) -> None:
-        index, letters = self._index, self._folded.letters
-        hits = index.pinyin.find(letters if is_ascii else letters.translate(sounds().pinyin))
+        """Terms in pinyin, or with some of their characters in pinyin, which stand near letters of an alphabet."""
+        letters = self._folded.letters
+        if is_ascii:
+            self._read_pinyin_of(0, letters, letters)
+            return
+        reach = self._index.most_characters
+        alphabetic = [k for k, letter in enumerate(letters) if letter < FIRST_HAN]
+        begin = end = 0
+        for k in [*alphabetic, len(letters) + 2 * reach]:
+            if k - reach > end:
+                if end:
+                    piece = letters[begin:end]
+                    self._read_pinyin_of(begin, piece, piece.translate(sounds().pinyin))
+                begin = k - reach
+            begin, end = max(0, begin), k + reach
+
+    def _read_pinyin_of(self, base: int, letters: str, spelled: str) -> None:
+        index = self._index
+        hits = index.pinyin.find(spelled)
         if not hits:
             return
-        starts: list[int] = []
-        owners: list[int] = []
-        for k, letter in enumerate(letters):
-            starts.append(len(owners))
-            owners.extend([k] * len(sounds().pinyin.get(ord(letter), letter)))
-        starts.append(len(owners))
+        known = sounds().pinyin
+        sizes = [len(known.get(ord(letter), letter)) for letter in letters]
+        starts = [0, *accumulate(sizes)]
+        owners = [k for k, size in enumerate(sizes) for _ in range(size)]
         for key, begin, end in hits:
             first, last = owners[begin], owners[end - 1]
-            if starts[first] != begin or starts[last + 1] != end:
-                continue
-            span = Span(self._folded, first, last + 1, final=self._final)
+            if starts[first] != begin or starts[last + 1] != end or not letters[first : last + 1].islower():
+                continue  # a part of a syllable, or characters alone
+            span = Span(self._folded, base + first, base + last + 1, final=self._final)
             for number in index.pinyin.meanings[key]:
-                self._add(number, span, _judge_pinyin(span, index.entries[number], starts), 0.8)
+                verdict = _judge_pinyin(
+                    span, index.entries[number], [start - begin for start in starts[first : last + 2]]
+                )
+                self._add(number, span, verdict, 0.8)
 
     def _read_leet(self) -> None:
         index, folded = self._index, self._folded
@@ -195,6 +213,10 @@ class Reading:
                     yield meaning >> 2, first, last
 
 
+def has_signs(text: str) -> bool:
+    return "!" in text or "@" in text or "$" in text or "|" in text
+
+
 def signs_as_letters(folded: Folded) -> Folded:
     text = folded.text
     for sign in _SIGNS:
@@ -207,17 +229,16 @@ def _is_exact(entry: Entry) -> bool:
 
 
 def _judge_pinyin(span: Span, entry: Entry, starts: list[int]) -> Verdict:
-    """A term in pinyin, or some of its characters in pinyin; separators may stand between syllables only."""
+    """``starts`` says where each letter begins, spelled out; separators may stand between syllables only."""
     if entry.term is None or max(span.gaps, default=Gap.NONE) > Gap.CLAUSE:
         return Verdict.NO
     letters = span.folded.letters
-    base = starts[span.begin]
     bounds = {0: 0}
     for k, letter in enumerate(entry.letters):
         bounds[max(bounds) + len(sounds().pinyin[ord(letter)])] = k + 1
     characters = 0
     for k in range(span.begin, span.end):
-        syllable = bounds.get(starts[k] - base)
+        syllable = bounds.get(starts[k - span.begin])
         if not letters[k].isascii():
             if syllable is None or syllable >= len(entry.letters) or letters[k] != entry.letters[syllable]:
                 return Verdict.NO
@@ -226,7 +247,7 @@ def _judge_pinyin(span: Span, entry: Entry, starts: list[int]) -> Verdict:
             return Verdict.NO
     if characters == len(entry.letters):
         return Verdict.NO  # written as it is
-    size = starts[span.end] - base
+    size = starts[-1]
     if characters == 0 and (size < 5 if entry.term.homophones else size < 8 or len(entry.letters) < 3):
         return Verdict.NO
     return span.ends_word() if span.begins_word() else Verdict.NO

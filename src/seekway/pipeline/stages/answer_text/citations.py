@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from seekway.pipeline.stages.answer_text.code_spans import CodeSpans, run_length
+from seekway.pipeline.stages.answer_text.code_spans import CodeSpans, may_go_on, run_length
 
 _CLOSERS: Final = {"[": "]", "【": "】", "［": "］", "〔": "〕"}
 _OF_INTEREST: Final = frozenset("`\n" + "".join(_CLOSERS))
@@ -57,7 +57,7 @@ class FormatCitations:
         mark = text[at]
         if mark == "`":
             taken = run_length(text, at)
-            if at + taken == len(text) and not final:
+            if may_go_on(text, at, taken) and not final:
                 return 0
             self._code.backticks(taken)
         elif mark == "\n":

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+MOST_RUN: Final = 256
+
 
 class CodeSpans:
     """Fed with runs of backticks and line ends in order; three and more open a block, fewer a span that no line end crosses.
@@ -32,8 +36,13 @@ class CodeSpans:
 
 
 def run_length(text: str, at: int) -> int:
-    """How often the character at ``at`` stands there in a row."""
+    """How often the character at ``at`` stands there in a row, up to ``MOST_RUN``; a longer run is several."""
     end = at
-    while end < len(text) and text[end] == text[at]:
+    while end < len(text) and text[end] == text[at] and end - at < MOST_RUN:
         end += 1
     return end - at
+
+
+def may_go_on(text: str, at: int, run: int) -> bool:
+    """Whether more of the run may follow."""
+    return at + run == len(text) and run < MOST_RUN

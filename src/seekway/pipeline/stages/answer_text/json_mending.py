@@ -47,6 +47,7 @@ class JsonMender:
         self._mode = _Mode.PREFACE
         self._held = ""
         self._stack: list[str] = []
+        self._open = {"{": 0, "[": 0}
         self._next = _Next.VALUE
         self._gap = ""
         """White space, and at most one comma, that wait for what follows them."""
@@ -126,6 +127,7 @@ class JsonMender:
                 return 1
             self._out.append(mark)
             self._stack.append(mark)
+            self._open[mark] += 1
             self._next = _Next.KEY if mark == "{" else _Next.VALUE
         elif mark in "}]":
             self._close_to("{" if mark == "}" else "[")
@@ -213,7 +215,7 @@ class JsonMender:
 
     def _close_to(self, opener: str) -> None:
         """Close the innermost ``opener`` and what is open within it; a bracket that closes nothing is left out."""
-        if opener in self._stack:
+        if self._open[opener]:
             while self._stack[-1] != opener:
                 self._close(self._stack[-1])
             self._close(opener)
@@ -225,7 +227,7 @@ class JsonMender:
             self._out.append("null")
         self._gap = self._gap.replace(",", "")
         self._write("}" if opener == "{" else "]")
-        self._stack.pop()
+        self._open[self._stack.pop()] -= 1
         self._next = _Next.COMMA
         if not self._stack:
             self._mode = _Mode.DONE

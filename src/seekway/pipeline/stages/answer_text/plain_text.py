@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from seekway.pipeline.stages.answer_text.code_spans import CodeSpans, run_length
+from seekway.pipeline.stages.answer_text.code_spans import CodeSpans, may_go_on, run_length
 
 _MARKS: Final = frozenset("*_~`[!\n")
 _LONGEST_LINK: Final = 1024
@@ -57,8 +57,12 @@ class StripMarkdown:
             while end < len(text) and text[end] != "\n" and (self._code.in_block or text[end] not in _MARKS):
                 end += 1
             return end - at, text[at:end]
+        if mark in "[!":
+            if at + 1 == len(text) and not final:
+                return None
+            return (1, mark) if self._code.inside else self._link(text, at, final=final)
         run = run_length(text, at)
-        if at + run == len(text) and not final:
+        if may_go_on(text, at, run) and not final:
             return None
         if mark == "`":
             if run < 3:
@@ -66,8 +70,6 @@ class StripMarkdown:
             return run, ""
         if self._code.inside:
             return run, text[at : at + run]
-        if mark in "[!":
-            return self._link(text, at, final=final)
         return run, self._emphasis(text, at, run)
 
     def _emphasis(self, text: str, at: int, run: int) -> str:
@@ -131,10 +133,10 @@ class StripMarkdown:
         if line >= 0:
             most = line
         close = text.find("]", open_at, most)
-        label = text[open_at + 1 : close]
         undecided = line < 0 and len(text) < most and not final
         if close < 0 or close + 1 == len(text):
             return None if undecided and "[" not in text[open_at + 1 :] else (1, text[at])
+        label = text[open_at + 1 : close]
         if text[close + 1] != "(" or "[" in label:
             return 1, text[at]
         end = text.find(")", close, most)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -132,6 +133,15 @@ def test_every_split_finds_what_the_whole_text_holds(data: st.DataObject, text: 
 @settings(deadline=None, max_examples=200)
 @given(texts)
 def test_a_stream_of_single_characters_finds_what_the_whole_text_holds(text: str) -> None:
+    assert streamed(text, list(range(len(text))), [0] * len(text)) == whole(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["违禁禁禁词", "forrrbiiiddenterm", "asssss", "seeell", "selllll on", "aaabbb", "法轮轮功", "8964", "@ss", "法车仑工力", "fa lun功", "wei jin ci"],
+)  # fmt: skip
+def test_disguised_terms_are_held_from_their_first_character(text: str) -> None:
+    assert whole(text)
     assert streamed(text, list(range(len(text))), [0] * len(text)) == whole(text)
 
 
