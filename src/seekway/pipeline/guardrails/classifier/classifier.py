@@ -1,4 +1,4 @@
-"""Scores texts for prompt injection and jailbreaks: a linear model over hashed features, the worst window counting.
+"""Scores texts for prompt injection and jailbreaks: hashed words and phrases, and what they mean together, the worst window counting.
 
 Plain synchronous NumPy of about a millisecond for 1 KB: whoever serves an event loop runs it in a thread. NumPy lets
 other threads run while it computes on arrays, so that long texts do not stop the loop either.
@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 
 from seekway.pipeline.guardrails.classifier.encoded import decode
-from seekway.pipeline.guardrails.classifier.features import BLOCK_CHARS, features, tokenise
+from seekway.pipeline.guardrails.classifier.features import BLOCK_CHARS, features, meaning, tokenise
 from seekway.pipeline.guardrails.classifier.folding import IDEOGRAPH, LETTER, Folded
 from seekway.pipeline.guardrails.classifier.weights import DIRECTORY, Head, Weights, load_weights
 from seekway.pipeline.guardrails.classifier.windows import windows_of
@@ -108,18 +108,22 @@ class InjectionClassifier:
             return NOTHING, 0, 0
         ideographs = int(np.count_nonzero(tokens.classes == IDEOGRAPH))
         letters = int(np.count_nonzero(tokens.classes == LETTER))
-        buckets = features(tokens, self._weights.lexicon)
+        buckets, concepts = features(tokens, self._weights.lexicon)
         used = np.zeros(count + 1, np.int64)
         np.cumsum(np.count_nonzero(buckets, axis=0), out=used[1:])
         sums = np.zeros((count + 1, 2), np.int64)
         np.cumsum(self._pairs[head][buckets].sum(axis=0, dtype=np.int64), axis=0, out=sums[1:])
-        starts, ends, sizes = windows_of(count)
+        windows = windows_of(count)
+        starts, ends, sizes = windows
         roots = np.sqrt(np.maximum(used[ends] - used[starts], 1))
         own, other = self._weights.record.heads[head], self._weights.record.heads[IS_JAILBREAK]
+        meanings = meaning(concepts, windows)
         logits = (sums[ends, 0] - sums[starts, 0]) * own.scale / roots + np.array(own.biases)[sizes]
+        logits += self._weights.networks[head].logits(meanings)
         at = int(np.argmax(logits))
         first, last = int(starts[at]), int(ends[at]) - 1
         jailbreak = float(sums[last + 1, 1] - sums[first, 1]) * other.scale / float(roots[at]) + other.biases[sizes[at]]
+        jailbreak += float(self._weights.networks[IS_JAILBREAK].logits(meanings[at : at + 1])[0])
         found = _Worst(float(logits[at]), int(tokens.starts[first]), int(tokens.ends[last]), jailbreak)
         return found, ideographs, letters
 

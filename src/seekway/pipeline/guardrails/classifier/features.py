@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seekway.pipeline.guardrails.classifier.folding import IDEOGRAPH, SPACE, SYMBOL, Folded
+from seekway.pipeline.guardrails.classifier.windows import WINDOW_TOKENS, Windows
 
 Hashes = NDArray[np.uint64]
 Buckets = NDArray[np.int32]
@@ -25,6 +26,10 @@ LONGEST_SYMBOL = 4
 LONGEST_PHRASE = 4
 """Tokens in the longest phrase of the lexicon."""
 
+CONCEPTS = 48
+"""At most so many concepts has the lexicon."""
+
+MEANINGS = CONCEPTS + len(WINDOW_TOKENS) + 1
 PAIR_REACH = 10
 SKIP_REACH = 14
 TRIPLE_REACH = 16
@@ -155,7 +160,29 @@ def _concept_runs(concepts: NDArray[np.uint16]) -> list[Buckets]:
     return columns
 
 
-def features(tokens: Tokens, lexicon: Lexicon) -> Buckets:
-    """Buckets of every token's features, shape (columns, tokens); bucket 0 stands for none."""
+class Features(NamedTuple):
+    """``buckets`` of every token, shape (columns, tokens), where 0 stands for none; and the concept that begins at each, or 0."""
+
+    buckets: Buckets
+    concepts: NDArray[np.uint16]
+
+
+def features(tokens: Tokens, lexicon: Lexicon) -> Features:
     phrases = phrase_hashes(tokens.hashes)
-    return np.stack([*_ngrams(tokens, phrases), *_concept_runs(lexicon.concepts_at(phrases))])
+    concepts = lexicon.concepts_at(phrases)
+    return Features(np.stack([*_ngrams(tokens, phrases), *_concept_runs(concepts)]), concepts)
+
+
+def meaning(concepts: NDArray[np.uint16], windows: Windows) -> NDArray[np.float32]:
+    """What the windows speak of, shape (windows, :data:`MEANINGS`): each concept there or not, the size, the concepts' density."""
+    count = len(concepts)
+    shown = np.zeros((count + 1, CONCEPTS), np.int32)
+    places = np.flatnonzero(concepts)
+    shown[places + 1, concepts[places] - 1] = 1
+    np.cumsum(shown, axis=0, out=shown)
+    inside = shown[windows.ends] - shown[windows.starts]
+    out = np.zeros((len(windows.starts), MEANINGS), np.float32)
+    out[:, :CONCEPTS] = inside > 0
+    out[np.arange(len(out)), CONCEPTS + windows.sizes] = 1
+    out[:, -1] = inside.sum(axis=1) / (windows.ends - windows.starts)
+    return out

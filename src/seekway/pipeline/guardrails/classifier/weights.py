@@ -6,13 +6,14 @@ import hashlib
 import io
 import zipfile
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from seekway.core.errors import ModelFileError
-from seekway.pipeline.guardrails.classifier.features import BUCKET_BITS, Lexicon
+from seekway.pipeline.guardrails.classifier.features import BUCKET_BITS, MEANINGS, Lexicon
 from seekway.pipeline.guardrails.classifier.folding import TABLE_SIZE, Folding
 
 DIRECTORY = Path(__file__).parent / "model"
@@ -48,12 +49,24 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     thresholds: Thresholds
 
 
+class Network(NamedTuple):
+    """One hidden layer: ``relu(meaning @ inward + middle) @ outward``."""
+
+    inward: NDArray[np.float32]
+    middle: NDArray[np.float32]
+    outward: NDArray[np.float32]
+
+    def logits(self, meanings: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.maximum(meanings @ self.inward + self.middle, 0) @ self.outward
+
+
 class Weights(msgspec.Struct, frozen=True):
-    """``table`` has one row of int8 a bucket and one column a head."""
+    """``table`` has one row of int8 a bucket and one column a head; ``networks`` are those over concepts, one a head."""
 
     folding: Folding
     lexicon: Lexicon
     table: NDArray[np.int8]
+    networks: list[Network]
     record: Record
 
 
@@ -84,6 +97,8 @@ def _unpacked(raw: bytes, record: Record) -> Weights:
         read_as[arrays["fold_from"]] = arrays["fold_to"]
         lexicon = Lexicon(arrays["phrases"], arrays["concepts"])
         table = np.ascontiguousarray(arrays["table"], dtype=np.int8)
-    if table.shape != (1 << BUCKET_BITS, HEADS) or len(record.heads) != HEADS:
+        inward, middle, outward = (arrays[name].astype(np.float32) for name in ("inward", "middle", "outward"))
+    networks = [Network(inward[head], middle[head], outward[head]) for head in range(HEADS)]
+    if inward.shape[1] != MEANINGS or table.shape != (1 << BUCKET_BITS, HEADS) or len(record.heads) != HEADS:
         raise ValueError("the weights have another shape")
-    return Weights(Folding(read_as), lexicon, table, record)
+    return Weights(Folding(read_as), lexicon, table, networks, record)

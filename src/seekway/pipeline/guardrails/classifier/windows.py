@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-WINDOW_TOKENS = (32, 96, 288)
+WINDOW_TOKENS = (20, 64, 192)
 """A word or an ideograph is a token; each window begins half a window after the one before."""
 
 
