@@ -76,7 +76,7 @@ class InputSettings(PartSettings, frozen=True, forbid_unknown_fields=True):
 class DocumentSettings(PartSettings, frozen=True, forbid_unknown_fields=True):
     """Results of tools and retrieved text."""
 
-    detectors: Annotated[tuple[DetectorName, ...], _DETECTORS] = ("secrets", "patterns", "text")
+    detectors: Annotated[tuple[DetectorName, ...], _DETECTORS] = ("secrets", "patterns", "text", "classifier")
     actions: Annotated[Actions, _ACTIONS] = msgspec.field(default_factory=_document_actions)
 
 
