@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from seekway.core.errors import ConfigError
+from seekway.core.errors import ConfigError, ModelFileError
 from seekway.core.sections.guardrails import DetectorName, PartName, PolicySettings
 from seekway.pipeline.guardrails.detector import Detector
 from seekway.pipeline.guardrails.guardrails import Made
@@ -94,7 +94,10 @@ class Detectors:
             # NumPy and the weights are read only where somebody asks for them.
             from seekway.pipeline.guardrails.classifier.detector import ClassifierDetector, shipped_classifier
 
-            return ClassifierDetector(shipped_classifier(), untrusted=untrusted, threshold=threshold)
+            try:
+                return ClassifierDetector(shipped_classifier(), untrusted=untrusted, threshold=threshold)
+            except ModelFileError as error:
+                raise ConfigError(f"guardrails: the detector classifier cannot be used: {error.message}") from error
 
         return self._kept("classifier", msgspec.json.encode((threshold, untrusted)), make, slow=True)
 
