@@ -195,27 +195,30 @@ def _policy(policy: PolicySettings, lists: Sequence[Path], make: MakeDetector, c
         part("output", policy.output),
         part("reasoning", policy.reasoning),
     )
-    check = None
-    if policy.format is not None:
-        asked = policy.format
-        check = FormatCheck(
-            FormatRules(
-                json=asked.json,
-                min_characters=asked.min_characters,
-                max_characters=asked.max_characters,
-                citations=asked.citations,
-                must_contain=asked.must_contain,
-            )
-        )
     return Policy(
         policy.name,
         policy.version,
         said.hexdigest()[:16],
         *parts,
         messages={**policy.messages},
-        format=check,
+        format=_format_check(policy),
         canary=policy.canary,
         reversible=policy.reversible,
+    )
+
+
+def _format_check(policy: PolicySettings) -> FormatCheck | None:
+    asked = policy.format
+    if asked is None:
+        return None
+    return FormatCheck(
+        FormatRules(
+            json=asked.json,
+            min_characters=asked.min_characters,
+            max_characters=asked.max_characters,
+            citations=asked.citations,
+            must_contain=asked.must_contain,
+        )
     )
 
 
