@@ -25,10 +25,12 @@ from seekway.gateway.operations.table import model_routes
 from seekway.gateway.request_ledger import RequestLedger
 from seekway.observability.access_log import AccessLog
 from seekway.observability.cache_figures import CacheFigures
+from seekway.observability.guardrail_figures import GuardrailFigures
 from seekway.observability.metrics import Metrics
 from seekway.pipeline.assembly import build_pipeline
 from seekway.pipeline.directory import Member
 from seekway.pipeline.dispatch.figures import ResilienceFigures
+from seekway.pipeline.guardrails.guardrails import list_files
 from seekway.pipeline.lasting_parts import LastingParts
 from seekway.pipeline.quota.figures import QuotaCollector
 from seekway.security.key_file import load_key_table
@@ -75,6 +77,10 @@ class GatewayHost:
         )
 
         self.metrics.registry.register(QuotaCollector(self._parts.quota.figures))
+        guardrails = self._parts.guardrails
+        for policy in guardrails.changes():
+            log.debug("guardrail policy in force", policy=policy.policy, version=policy.version, digest=policy.now)
+        self.metrics.registry.register(GuardrailFigures(guardrails.counts, guardrails.memory.size))
         self.metrics.registry.register(CacheFigures(self._parts.cache_counts, self._parts.cache_size))
 
     async def run(self) -> None:
@@ -97,6 +103,7 @@ class GatewayHost:
                     *(backend.api_key_file for backend in settings.backends),
                 ]
                 yield from (Path(name).expanduser() for name in named if name is not None)
+                yield from list_files(settings.guardrails)
 
     def reload(self, config: Path | None) -> None:
         """Read the configuration again and answer new requests by it; one with a mistake is logged with its line, and the old one stays."""
@@ -120,8 +127,20 @@ class GatewayHost:
         self._settings, self._read, self._refused = kept, settings, None
         self.front.swap(services)
         self._log.info("config_in_force", file=str(config))
+        self._audit_policies(config)
         if waiting:
             self._log.warning("config_needs_restart", settings=waiting)
+
+    def _audit_policies(self, config: Path | None) -> None:
+        for change in self._parts.guardrails.changes():
+            self._log.info(
+                "guardrail_policy_changed",
+                policy=change.policy,
+                version=change.version,
+                was=change.was or None,
+                now=change.now or None,
+                file=str(config),
+            )
 
     def _services(self, settings: Settings) -> CallServices:
         """The parts for ``settings``; nothing is taken over before all of them are made."""

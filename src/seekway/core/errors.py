@@ -8,6 +8,7 @@
     │   ├── InvalidRequest          400   invalid_request_error
     │   ├── UnsupportedParameter    400   unsupported_parameter
     │   ├── ContextLengthExceeded   400   context_length_exceeded
+    │   ├── ContentFiltered         400   content_filter
     │   ├── AuthenticationFailed    401   invalid_api_key
     │   ├── InsufficientBalance     402   insufficient_balance
     │   ├── PermissionDenied        403   permission_denied
@@ -29,6 +30,7 @@
     │   ├── BackendUnavailable      503   backend_unavailable
     │   ├── Overloaded              503   overloaded
     │   ├── InsufficientMemory      503   insufficient_memory
+    │   ├── ReviewUnavailable       503   review_unavailable
     │   ├── StorageUnavailable      503   storage_unavailable
     │   └── DeadlineExceeded        504   deadline_exceeded
     └── OperatorError                     the operator can mend it; never sent to a client
@@ -82,6 +84,12 @@ class UnsupportedParameter(RequestError):
 
 class ContextLengthExceeded(RequestError):
     code = "context_length_exceeded"
+
+
+class ContentFiltered(RequestError):
+    """A policy does not let the text through; the message never repeats it."""
+
+    code = "content_filter"
 
 
 class AuthenticationFailed(RequestError):
@@ -201,6 +209,13 @@ class Overloaded(ServerError):
 class InsufficientMemory(ServerError):
     status = 503
     code = "insufficient_memory"
+
+
+class ReviewUnavailable(ServerError):
+    """A detector failed or found no time, and the policy lets nothing through unseen."""
+
+    status = 503
+    code = "review_unavailable"
 
 
 class DeadlineExceeded(ServerError):

@@ -44,6 +44,8 @@ class AccessLine(msgspec.Struct, omit_defaults=True):
     completion_tokens: int | None = None
     finish_reason: str = ""
     error_type: str = ""
+    guardrails: tuple[str, ...] = ()
+    policy: str = ""
     language: str = ""
     trimmed_messages: int = 0
 
@@ -131,6 +133,8 @@ class AccessLog:
             None if usage is None else usage.completion_tokens,
             record.finish_reason,
             record.error,
+            record.guardrails,
+            record.policy,
             record.language,
             record.trimmed_messages,
         )

@@ -30,6 +30,10 @@ class RequestRecord:
     streamed_tokens: float = 0.0
     """Guesses of the prompt's and the answer's tokens, kept where limits or budgets may need them; ``usage`` is what counts when it came."""
     finish_reason: str = ""
+    guardrails: tuple[str, ...] = ()
+    """What the guardrails found, as ``part:category:action``; never the text."""
+    policy: str = ""
+    """The guardrails' policy it came under, where something was found."""
     language: str = ""
     """Of the last user message, where a stage has looked."""
     trimmed_messages: int = 0

@@ -47,17 +47,25 @@ def build_pipeline(settings: Settings, members: Sequence[Member], parts: Lasting
     shaping = Shaping((ThinkingRules(), ApplyDefaults(), PruneReasoning()), parts.book)
     dispatcher = Dispatcher(loop, _selected, shaping, _policies(settings), Random(), parts.lanes)  # noqa: S311
     look_up_answer, keep_answer = parts.use_cache(settings, names)
+    guardrails = parts.guardrails.use(settings)
     parts.quota.use(settings)
     restore_reasoning, note_reasoning = reasoning_stages(settings.reasoning, parts.reasoning)
     parts.take_over(routes, endpoints, dispatcher.lanes_by_name)
     return Pipeline(
         admission_stages=(AllowModels(), ResolveAlias(names, router), *parts.quota.request_stages),
-        request_stages=(*processing.before, *look_up_answer, *restore_reasoning),
+        request_stages=(
+            *guardrails.review_input,
+            *processing.before,
+            *look_up_answer,
+            *guardrails.mark_prompt,
+            *restore_reasoning,
+        ),
         shaping=shaping,
         stream_stages=(
             *keep_answer,
             *processing.reasoning,
             *note_reasoning,
+            *guardrails.review_output,
             *parts.quota.stream_stages,
             *processing.after,
             CountUsage(),
@@ -66,6 +74,7 @@ def build_pipeline(settings: Settings, members: Sequence[Member], parts: Lasting
         routes=routes,
         names=names,
         book=parts.book,
+        review=next(iter(guardrails.review_input), None),
     )
 
 

@@ -13,6 +13,7 @@ from seekway.pipeline.caller import ANONYMOUS, Caller
 from seekway.pipeline.directory import Route
 
 if TYPE_CHECKING:
+    from seekway.pipeline.guardrails.review.notes import ReviewNotes
     from seekway.pipeline.routing.endpoint import Endpoint
     from seekway.pipeline.routing.selection import Selection
 
@@ -47,6 +48,7 @@ class Exchange:
     ``trial`` marks a text run through the stages for show: nothing of it is counted.
     ``deadline`` is on the event loop's clock.
     ``answer`` is set by a request stage that answers by itself; its events go through the stream stages like a backend's.
+    ``review`` is what the guardrails know of it; None where no policy looks at it.
     ``language`` is that of the last user message where a stage has looked, a code of ISO 639 or BCP 47, empty where it cannot be told.
     ``prompt_marker`` is the word that a stage has put into the system prompt, so that it is known when it leaks; empty where none is.
     ``response_headers`` are added to the answer's head, names in lower case.
@@ -56,6 +58,7 @@ class Exchange:
     selection: Selection[Endpoint] | None = None
     capability: Capability | None = None
     answer: Sequence[Event] | None = None
+    review: ReviewNotes | None = None
     language: str | None = None
     prompt_marker: str = ""
     behind: Callable[[], Selection[Endpoint] | None] | None = None

@@ -20,6 +20,7 @@ from seekway.core.types import (
     EmbedRequest,
     EmbedResult,
     GenerateRequest,
+    Message,
     RerankRequest,
     RerankResult,
     TokenCount,
@@ -43,6 +44,7 @@ class Pipeline:
     """Stages run in the order given; the first of ``admission_stages`` must resolve the model's name.
 
     ``admission_stages`` are for whatever is asked of a model, ``request_stages`` and ``stream_stages`` for generation.
+    ``review`` looks at texts that are to be embedded or ranked; for generation it stands among ``request_stages``.
     ``shaping`` fits an admitted request to the backend it goes to, each time ``dispatcher`` sends it to one.
     """
 
@@ -56,6 +58,8 @@ class Pipeline:
         routes: BackendDirectory,
         names: ModelNames,
         book: FigureBook,
+        *,
+        review: RequestStage | None = None,
     ) -> None:
         self.routes = routes
         self.names = names
@@ -65,6 +69,7 @@ class Pipeline:
         self._request_stages = tuple(
             (stage, book.of(stage.name, "request")) for stage in (*admission_stages, *request_stages)
         )
+        self._review = None if review is None else (review, book.of(review.name, "request"))
         self._stream_stages = tuple((stage, book.of(stage.name, "stream")) for stage in stream_stages)
 
     def figures(self) -> tuple[StageFigures, ...]:
@@ -117,18 +122,25 @@ class Pipeline:
     def start_embed(self, request: EmbedRequest, exchange: Exchange, sink: AnswerSink[EmbedResult]) -> Flow:
         """As :meth:`start`, for a question with one answer."""
 
-        def begin(_: GenerateRequest, route: Route, to: AnswerSink[EmbedResult]) -> Flow:
-            return route.member.asked.start_embed(msgspec.structs.replace(request, model=route.name), to)
+        def begin(reviewed: GenerateRequest, route: Route, to: AnswerSink[EmbedResult]) -> Flow:
+            inputs = _contents(reviewed) or request.inputs
+            return route.member.asked.start_embed(msgspec.structs.replace(request, model=route.name, inputs=inputs), to)
 
         asked = GenerateRequest(request.id, request.model, prompt="\n".join(request.inputs))
-        return self._inquire(asked, exchange, "embed", begin, Counted(exchange, sink))
+        texts = tuple([Message("user", text) for text in request.inputs]) if self._review else ()
+        return self._inquire(asked, exchange, "embed", begin, Counted(exchange, sink), texts)
 
     def start_rerank(self, request: RerankRequest, exchange: Exchange, sink: AnswerSink[RerankResult]) -> Flow:
-        def begin(_: GenerateRequest, route: Route, to: AnswerSink[RerankResult]) -> Flow:
-            return route.member.asked.start_rerank(msgspec.structs.replace(request, model=route.name), to)
+        def begin(reviewed: GenerateRequest, route: Route, to: AnswerSink[RerankResult]) -> Flow:
+            query, *documents = _contents(reviewed) or (request.query, *request.documents)
+            question = msgspec.structs.replace(request, model=route.name, query=query, documents=tuple(documents))
+            return route.member.asked.start_rerank(question, to)
 
         asked = GenerateRequest(request.id, request.model, prompt="\n".join((request.query, *request.documents)))
-        return self._inquire(asked, exchange, "rerank", begin, Counted(exchange, sink))
+        texts: tuple[Message, ...] = ()
+        if self._review:
+            texts = (Message("user", request.query), *[Message("tool", document) for document in request.documents])
+        return self._inquire(asked, exchange, "rerank", begin, Counted(exchange, sink), texts)
 
     def start_count(self, request: GenerateRequest, exchange: Exchange, sink: AnswerSink[TokenCount]) -> Flow:
         def begin(admitted: GenerateRequest, route: Route, to: AnswerSink[TokenCount]) -> Flow:
@@ -195,12 +207,27 @@ class Pipeline:
         capability: Capability | None,
         begin: Callable[[GenerateRequest, Route, AnswerSink[T]], Flow],
         sink: AnswerSink[T],
+        texts: tuple[Message, ...] = (),
     ) -> Flow:
-        """Run the stages that are for everything, and ask; ``request`` stands for what is asked where that is no generation."""
+        """Run the stages that are for everything, and ask; ``request`` stands for what is asked where that is no generation.
+
+        ``texts`` are reviewed in its place; ``begin`` is then given what the review made of them.
+        """
         exchange.capability = capability
 
         def go(admitted: GenerateRequest) -> Flow:
-            return self.dispatcher.inquire(admitted, exchange, partial(begin, admitted), sink)
+            def ask(reviewed: GenerateRequest) -> Flow:
+                return self.dispatcher.inquire(admitted, exchange, partial(begin, reviewed), sink)
+
+            if self._review is None or not texts:
+                return ask(admitted)
+            stage, figures = self._review
+            after = self._run(stage, figures, GenerateRequest(request.id, request.model, texts), exchange)
+            return (
+                ask(after)
+                if isinstance(after, GenerateRequest)
+                else Admission(after, partial(_awaited, after), ask, sink)
+            )
 
         until = self._admission_stages
         for position, (stage, figures) in enumerate(self._request_stages[:until]):
@@ -225,3 +252,12 @@ class Pipeline:
             flow = self.dispatcher.start(request, exchange, chain)
         chain.flow = flow
         return flow
+
+
+def _contents(request: GenerateRequest) -> tuple[str, ...]:
+    """The texts of messages that stand for no conversation; nothing where none do."""
+    return tuple([message.content for message in request.messages if isinstance(message.content, str)])
+
+
+async def _awaited(waited: Awaitable[GenerateRequest]) -> GenerateRequest:
+    return await waited

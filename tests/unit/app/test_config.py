@@ -84,7 +84,7 @@ def test_a_rule_that_cannot_be_followed_is_named(tmp_path: Path, text: str, told
     [
         ("[gateway]\n\nport = 99999\n", 3, "port"),
         ("# a comment\n[gateway]\nprot = 1\n", 3, "prot"),
-        ('[[models]]\nname = "a"\n\n[[models]]\nname = ""\n', 2, "name"),
+        ('[[models]]\nname = "a"\n\n[[models]]\nname = ""\n', 5, "name"),
         ("gateway = 3\n", 1, "gateway"),
         ("[gateway]\nport = \n", 2, "line 2"),
         ('[gate]\nport = "a"\n', 1, "gate"),
@@ -100,6 +100,47 @@ def test_a_mistake_is_named_with_file_line_and_field(tmp_path: Path, text: str, 
     assert str(path) in result.stderr
     assert f"line {line}" in result.stderr
     assert field in result.stderr
+
+
+POLICIES = """
+[guardrails]
+[[guardrails.policies]]
+name = "a"
+tenants = ["x"]
+[guardrails.policies.output.actions]
+"*" = "mask"
+
+[[guardrails.policies]]
+name = "b"
+[guardrails.policies.output]
+on_failure = "open"
+[guardrails.policies.output.actions]
+"violence/high" = "block"
+"""
+
+
+@pytest.mark.parametrize(
+    ("was", "wrong", "line"),
+    [
+        ('on_failure = "open"', 'on_failure = "ajar"', 12),
+        ('"violence/high" = "block"', '"violence/high" = "blok"', 14),
+        ('"violence/high"', '"violence/hihg"', 14),
+        ('name = "b"', 'name = "a"', 10),
+        ('name = "b"', 'name = "b"\nroutes = ["nowhere"]', 11),
+        ('tenants = ["x"]', "", 10),
+        ('name = "b"', 'name = "b"\nmesages = {}', 11),
+    ],
+)
+def test_a_policys_mistake_is_named_with_its_own_line(tmp_path: Path, was: str, wrong: str, line: int) -> None:
+    path = tmp_path / "s.toml"
+    path.write_text(POLICIES)
+    result = check(path)
+    assert result.exit_code == 0, result.stderr
+    assert tomllib.loads(result.stdout)["guardrails"]["policies"][1]["output"]["actions"] == {"violence/high": "block"}
+    path.write_text(POLICIES.replace(was, wrong))
+    result = check(path)
+    assert result.exit_code == 1
+    assert f"{path}, line {line}" in result.stderr, result.stderr
 
 
 def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:

@@ -74,12 +74,11 @@ def _table_lines(data: dict[str, Any], path: str) -> Iterator[str]:
     tables: list[tuple[str, object]] = []
     for key, value in cast("dict[str, object]", data).items():
         if _is_list_of_tables(value) or _is_table(value, nested=bool(path)):
-            tables.append((key, value))
+            tables.append((path + _toml_key(key), value))
         else:
             yield _toml_line(key, value)
-    for key, value in tables:
+    for name, value in tables:
         many = isinstance(value, list)
-        name = f"{path}{key}"
         for table in cast("Iterable[dict[str, Any]]", value if many else [value]):
             yield ""
             yield f"[[{name}]]" if many else f"[{name}]"
@@ -87,8 +86,12 @@ def _table_lines(data: dict[str, Any], path: str) -> Iterator[str]:
 
 
 def _toml_line(key: str, value: object) -> str:
-    name = key if re.fullmatch(r"[\w-]+", key) else json.dumps(key, ensure_ascii=False)
+    name = _toml_key(key)
     return f"# {name} is not set" if value is None else f"{name} = {json.dumps(value, ensure_ascii=False)}"
+
+
+def _toml_key(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key, ensure_ascii=False)
 
 
 def _is_table(value: object, *, nested: bool) -> bool:

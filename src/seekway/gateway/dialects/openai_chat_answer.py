@@ -18,6 +18,7 @@ from seekway.core.types import (
     Finish,
     FinishReason,
     ReasoningDelta,
+    Replacement,
     TextDelta,
     TokenLogprob,
     ToolCallDelta,
@@ -122,6 +123,8 @@ class ChatStream:
                     self._usage = event
                 case Finish():
                     self._finish(blocks, event)
+                case Replacement():
+                    self._text(blocks, b'{"content":', TextDelta(event.text))
                 case _:
                     raise StreamInterrupted(event.message)
         return b"".join(blocks)
@@ -193,9 +196,16 @@ class ChatCollector:
                     self._usage = event
                 case Finish():
                     self._finish = event
+                case Replacement():
+                    self._replace(event.text)
                 case _:
                     raise StreamInterrupted(event.message)
         return b""
+
+    def _replace(self, text: str) -> None:
+        for gathered in (self._text, self._reasoning, self._calls, self._logprobs, self._reasoning_logprobs):
+            gathered.clear()
+        self._text.append(text)
 
     def end(self) -> bytes:
         if self._finish is None or self._usage is None:

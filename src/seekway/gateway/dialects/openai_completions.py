@@ -18,6 +18,7 @@ from seekway.core.types import (
     FinishReason,
     GenerateRequest,
     ReasoningDelta,
+    Replacement,
     TextDelta,
     Thinking,
     TokenLogprob,
@@ -193,6 +194,8 @@ class CompletionStream:
                         blocks.append(self._block((), usage))
                 case ToolCallDelta():
                     pass  # a raw completion has no tools to call
+                case Replacement():
+                    blocks.append(self._block((WireCompletionChoice(event.text),)))
                 case _:
                     raise StreamInterrupted(event.message)
         return b"".join(blocks)
@@ -233,6 +236,8 @@ class CompletionCollector:
                     self._finish = event
                 case ToolCallDelta():
                     pass  # a raw completion has no tools to call
+                case Replacement():
+                    self._text, self._tokens = [event.text], []
                 case _:
                     raise StreamInterrupted(event.message)
         return b""

@@ -169,6 +169,13 @@ class Draft:
         item.pieces.append(event.arguments)
         return item
 
+    def replace(self, text: str) -> None:
+        """Withdraw all items; a message of ``text`` is what is left."""
+        self.items.clear()
+        self._calls.clear()
+        self.open = None
+        self.text(TextDelta(text))
+
     def note(self, event: Usage | Finish | ErrorEvent) -> None:
         match event:
             case Usage():

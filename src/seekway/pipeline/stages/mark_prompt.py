@@ -11,7 +11,7 @@ from seekway.pipeline.stages.message_text import text_of, with_text
 
 
 class MarkPrompt:
-    """At the end of the last system message; a request without one has nothing to give away.
+    """At the end of the last system message, where the request's policy wants it; a request without one has nothing to give away.
 
     It belongs behind ``look_up_answer``: the word must not tell the cached answers of two processes apart.
     """
@@ -22,6 +22,8 @@ class MarkPrompt:
         self._maker = maker
 
     def __call__(self, request: GenerateRequest, exchange: Exchange) -> GenerateRequest:
+        if exchange.review is None or not exchange.review.policy.canary:
+            return request
         messages = request.messages
         at = next((at for at in range(len(messages) - 1, -1, -1) if messages[at].role == "system"), None)
         if at is None:

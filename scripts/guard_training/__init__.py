@@ -1,0 +1,1 @@
+"""Trains the injection classifier that ships in seekway.pipeline.guardrails.classifier."""
