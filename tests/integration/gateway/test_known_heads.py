@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from seekway.core.sections.gateway import GatewaySettings
-from tests.integration.gateway.served import serving
+from seekway.core.types import GenerateRequest
+from tests.integration.gateway.served import Served, serving
 from tests.integration.gateway.test_smuggling import (
     BODY,
     CHAT,
@@ -26,6 +27,11 @@ def sized(body: bytes) -> bytes:
     return post(f"content-length: {len(body)}", body=body)
 
 
+def asked(served: Served) -> list[str]:
+    """The text of each request that the backend got."""
+    return [str(r.messages[0].content) for r in served.backend.requests if isinstance(r, GenerateRequest)]
+
+
 @pytest.mark.parametrize("sent", [row[1] for row in TWO_READINGS], ids=[row[0] for row in TWO_READINGS])
 async def test_what_could_be_read_in_two_ways_is_refused_behind_a_good_request(sent: bytes) -> None:
     async with unharmed() as (served, connection):
@@ -43,7 +49,7 @@ async def test_requests_that_differ_in_their_length_alone_have_each_its_own_body
         for text in texts:
             connection.writer.write(sized(BODY.replace(b"hi", text.encode())))
             assert (await connection.answer()).status == 200
-        assert [request.messages[0].content for request in served.backend.requests] == texts
+        assert asked(served) == texts
 
 
 async def test_a_body_that_comes_in_pieces_is_read_whole_behind_a_good_request() -> None:
@@ -64,7 +70,7 @@ async def test_pipelined_requests_are_answered_in_order_behind_a_good_one() -> N
         assert (await connection.answer()).status == 200
         connection.writer.write(b"".join(sized(BODY.replace(b"hi", b"h" * n)) for n in (1, 30, 300)))
         assert [(await connection.answer()).status for _ in range(3)] == [200] * 3
-        assert [len(str(request.messages[0].content)) for request in served.backend.requests] == [2, 1, 30, 300]
+        assert [len(text) for text in asked(served)] == [2, 1, 30, 300]
 
 
 @pytest.mark.parametrize(("length", "status"), [("0", 400), (str(SMALL.max_body_bytes + 1), 413), ("9" * 15, 413)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import msgspec
 
@@ -46,7 +46,7 @@ class BodyDecoder(Generic[BodyT]):
         self._typed = msgspec.json.Decoder(struct)
         self._raw = msgspec.json.Decoder(dict[str, msgspec.Raw])
         exact = msgspec.defstruct(struct.__name__, (), bases=(struct,), forbid_unknown_fields=True)
-        self._exact: msgspec.json.Decoder[BodyT] = msgspec.json.Decoder(exact)
+        self._exact = msgspec.json.Decoder(cast("type[BodyT]", exact))
 
     def decode_known(self, body: bytes) -> BodyT:
         """For dialects that pass nothing on: what the struct does not know is skipped."""
