@@ -26,14 +26,21 @@ class Authenticator:
         """
         if self._table is None:
             return ANONYMOUS
-        scheme, _, key = (headers.get(b"authorization") or "").partition(" ")
-        key = key.strip() if scheme.lower() == "bearer" else (headers.get(b"x-api-key") or "").strip()
-        if not key:
-            raise AuthenticationFailed("Send your API key as: Authorization: Bearer KEY.")
-        # Headers are bytes that are read as Latin-1.
-        caller = self._table.lookup(digest_of(key.encode("latin-1")))
+        digest = headers.key_digest
+        if digest is None:
+            digest = headers.key_digest = _digest(headers)
+        caller = self._table.lookup(digest)
         if caller is None:
             raise AuthenticationFailed("This API key is not known here.")
         if (scopes or _MODELS)[0] not in caller.scopes and not set(scopes).intersection(caller.scopes):
             raise PermissionDenied(f"This API key has no scope {(scopes or _MODELS)[0]!r}; use one that has.")
         return caller
+
+
+def _digest(headers: Headers) -> bytes:
+    scheme, _, key = (headers.get(b"authorization") or "").partition(" ")
+    key = key.strip() if scheme.lower() == "bearer" else (headers.get(b"x-api-key") or "").strip()
+    if not key:
+        raise AuthenticationFailed("Send your API key as: Authorization: Bearer KEY.")
+    # Headers are bytes that are read as Latin-1.
+    return digest_of(key.encode("latin-1"))

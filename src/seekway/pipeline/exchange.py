@@ -19,19 +19,23 @@ if TYPE_CHECKING:
 
 
 class Headers:
-    """A request's headers as they came; names are lower-case bytes, values are read as Latin-1."""
+    """A request's headers as they came; names are lower-case bytes, values are read as Latin-1.
 
-    __slots__ = ("_raw",)
+    The requests of a connection whose heads are equal share one. ``key_digest`` is what the API key in them was found to have,
+    None while nobody has looked.
+    """
+
+    __slots__ = ("_first", "key_digest")
 
     def __init__(self, raw: Sequence[tuple[bytes, bytes]] = ()) -> None:
-        self._raw = raw
+        # Backwards, so that of equal names the first one stays.
+        self._first = dict(reversed(raw))
+        self.key_digest: bytes | None = None
 
     def get(self, name: bytes) -> str | None:
         """The first value of ``name``, which is given in lower case."""
-        for known, value in self._raw:
-            if known == name:
-                return value.decode("latin-1")
-        return None
+        value = self._first.get(name)
+        return None if value is None else value.decode("latin-1")
 
 
 NO_HEADERS = Headers()

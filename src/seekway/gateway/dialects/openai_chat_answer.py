@@ -213,7 +213,7 @@ class ChatCollector:
         message = WireAnswerMessage(
             "".join(self._text),
             reasoning_content="".join(self._reasoning) if self._reasoning else UNSET,
-            tool_calls=_calls(call for _, call in sorted(self._calls.items())),
+            tool_calls=_calls(call for _, call in sorted(self._calls.items())) if self._calls else UNSET,
         )
         choice = WireChoice(0, message, _both(self._logprobs, self._reasoning_logprobs), self._finish.reason)
         head = self._head
@@ -232,9 +232,8 @@ class ChatCollector:
         return encode_error(error)
 
 
-def _calls(calls: Iterable[_Call]) -> tuple[WireCall, ...] | UnsetType:
-    made = tuple(WireCall(call.id, WireCallFunction(call.name, "".join(call.arguments))) for call in calls)
-    return made or UNSET
+def _calls(calls: Iterable[_Call]) -> tuple[WireCall, ...]:
+    return tuple(WireCall(call.id, WireCallFunction(call.name, "".join(call.arguments))) for call in calls)
 
 
 def _call_delta(event: ToolCallDelta) -> WireCallDelta:

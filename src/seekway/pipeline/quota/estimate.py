@@ -21,6 +21,7 @@ from seekway.core.types import (
 from seekway.pipeline.exchange import Exchange
 
 _ASCII, _OTHER = 0.3, 0.6
+_SPOKEN = (TextDelta, ReasoningDelta)
 _MESSAGE = 4.0
 _ATTACHMENT = 1024.0
 _PROMPT_TAKEN = ("cancelled", "deadline_exceeded", "stream_interrupted", "")
@@ -63,10 +64,14 @@ def output_tokens(events: Sequence[Event]) -> float:
     """A delta is at least one token."""
     tokens = 0.0
     for event in events:
-        if isinstance(event, TextDelta | ReasoningDelta):
-            tokens += max(1.0, text_tokens(event.text))
+        if isinstance(event, _SPOKEN):
+            text = event.text
         elif isinstance(event, ToolCallDelta):
-            tokens += max(1.0, text_tokens(event.arguments))
+            text = event.arguments
+        else:
+            continue
+        guess = len(text) * (_ASCII if text.isascii() else _OTHER)
+        tokens += guess if guess > 1.0 else 1.0
     return tokens
 
 
