@@ -59,8 +59,8 @@ def test_policies_and_their_lists_come_into_force_and_a_mistake_is_told_with_its
         config = tmp_path / "seekway.toml"
         before = config.read_text("utf-8")
         words.write_text("[fruit high]\ndurian\njackfruit\n", "utf-8")
-        served.wait_for("guardrail policy changed")
-        told = next(line for line in served.lines if "guardrail policy changed" in line)
+        served.wait_for("guardrail_policy_changed")
+        told = next(line for line in served.lines if "guardrail_policy_changed" in line)
         assert "shop" in told
         words.write_text("[fruit high]\ndurian | loud\n", "utf-8")
         served.wait_for("configuration refused")

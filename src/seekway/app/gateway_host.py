@@ -79,7 +79,7 @@ class GatewayHost:
         self.metrics.registry.register(QuotaCollector(self._parts.quota.figures))
         guardrails = self._parts.guardrails
         for policy in guardrails.changes():
-            log.debug("guardrail policy in force", policy=policy.policy, version=policy.version, digest=policy.now)
+            log.debug("guardrail_policy_in_force", policy=policy.policy, version=policy.version, digest=policy.now)
         self.metrics.registry.register(GuardrailFigures(guardrails.counts, guardrails.memory.size))
         self.metrics.registry.register(CacheFigures(self._parts.cache_counts, self._parts.cache_size))
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import pytest
+import structlog
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.typing import FilteringBoundLogger
 
 from seekway.core.types import GenerateRequest, Message
+from seekway.observability.guardrail_figures import GuardrailCounts
 from seekway.observability.record import RequestRecord
 from seekway.pipeline.caller import Caller
 from seekway.pipeline.exchange import Exchange
 from seekway.pipeline.guardrails.leakage.canary import CanaryDetector, CanaryMaker
 from seekway.pipeline.guardrails.leakage.detectors import leakage_detectors
 from seekway.pipeline.guardrails.leakage.overlap import OverlapDetector
+from seekway.pipeline.guardrails.review.notes import ReviewNotes
+from seekway.pipeline.guardrails.review.policy import Policy
 from seekway.pipeline.stages.mark_prompt import MarkPrompt
 from tests.unit.pipeline.guardrails.streams import found_in_stream, found_in_whole
 from tests.unit.pipeline.stages.cutting import cut_texts, every_cut, pieces_of
@@ -97,10 +102,20 @@ def test_each_tenant_has_a_canary_of_its_own() -> None:
     assert maker.of("a").isalnum()
 
 
+def _notes(of: Exchange, *, canary: bool) -> ReviewNotes:
+    log: FilteringBoundLogger = structlog.get_logger()
+    policy = Policy("p", "1", "0", None, None, None, None, {"en": "no"}, canary=canary)
+    return ReviewNotes(policy, GuardrailCounts(), of.record, log)
+
+
 def test_the_marked_prompt_is_looked_for_in_its_own_exchange() -> None:
     of = Exchange(RequestRecord("r"), Caller(tenant="t"))
     request = GenerateRequest("1", "m", (Message("system", ENGLISH), Message("user", "hi")))
+    of.review = _notes(of, canary=False)
+    assert MarkPrompt(CanaryMaker(b"s"))(request, of) is request
+    of.review = _notes(of, canary=True)
     marked = MarkPrompt(CanaryMaker(b"s"))(request, of)
+    assert of.prompt_marker
     assert of.prompt_marker in str(marked.messages[0].content)
     detectors = leakage_detectors(marked, of)
     assert [bool(found_in_whole(d, f"x {of.prompt_marker}")) for d in detectors] == [True, False]
@@ -109,6 +124,7 @@ def test_the_marked_prompt_is_looked_for_in_its_own_exchange() -> None:
 
 def test_a_request_without_a_system_prompt_has_nothing_to_give_away() -> None:
     of = Exchange(RequestRecord("r"))
+    of.review = _notes(of, canary=True)
     request = GenerateRequest("1", "m", (Message("user", "hi"),))
     assert MarkPrompt(CanaryMaker(b"s"))(request, of) is request
     assert leakage_detectors(request, of) == ()
