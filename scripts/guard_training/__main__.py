@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scripts.guard_training.calibration import Calibration, calibrate
-from scripts.guard_training.evaluation import Held, for_head, held_out, learn, table, weighted_threshold, weights_of
+from scripts.guard_training.evaluation import Held, fold_thresholds, for_head, held_out, learn, table, weights_of
 from scripts.guard_training.examples import make_examples
 from scripts.guard_training.learning import Model, Prepared, prepare, train
 from scripts.guard_training.tables import make_lexicon, make_read_as, read_lexicon, read_simplified
@@ -34,10 +34,11 @@ def _report(held: list[Held], title: str) -> None:
     print(f"\n### {title}\n\n| source | texts | found |\n|---|---|---|")
     for language in LANGUAGES:
         part = [one for one in held if one.example.language == language]
-        bound = weighted_threshold(part)
-        attacks = [one.logit >= bound for one in part if one.example.attack]
-        print(f"| **{language}: all attacks** | {len(attacks)} | **{np.mean(attacks):.1%}** |")
-        for name, attack, count, share in table(part, bound):
+        lines = table(part)
+        texts = sum(count for _, attack, count, _ in lines if attack)
+        hits = sum(count * share for _, attack, count, share in lines if attack)
+        print(f"| **{language}: all attacks** | {texts} | **{hits / texts:.1%}** |")
+        for name, attack, count, share in lines:
             print(f"| {language}: {name}{'' if attack else ' (harmless)'} | {count} | {share:.1%} |")
 
 
@@ -87,7 +88,7 @@ def main() -> None:
             np.array([one.logit for one in held if not one.example.attack]),
         )
         parts = {language: [one for one in held if one.example.language == language] for language in LANGUAGES}
-        thresholds[where] = {language: round(scale.score(weighted_threshold(part)), 6) for language, part in parts.items()}
+        thresholds[where] = {language: round(scale.score(float(np.mean(list(fold_thresholds(part).values())))), 6) for language, part in parts.items()}
         models.append(learn(for_head(prepared, where), SEED))
         calibrations.append(scale)
     models.append(_kind_model(prepared))

@@ -15,14 +15,14 @@ from seekway.pipeline.guardrails.classifier.windows import WINDOW_TOKENS, Window
 Floats = NDArray[np.float64]
 
 ROUNDS = 3
-EPOCHS = 4
+EPOCHS = 8
 BATCH = 256
 RATE = 0.35
-DECAY = 0.15
+DECAY = 0.02
 """Share of every weight that an epoch takes away."""
 
 NGRAM_COLUMNS = 5
-NGRAM_DROP, CONCEPT_DROP = 0.5, 0.1
+NGRAM_DROP, CONCEPT_DROP = 0.3, 0.1
 """Features left out at random in training, so that no single wording carries a verdict."""
 
 HARDEST = 3
