@@ -15,15 +15,22 @@ from pathlib import Path
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-
 from scripts.guard_training.calibration import Calibration, calibrate
 from scripts.guard_training.evaluation import Held, fold_thresholds, for_head, held_out, learn, table, weights_of
 from scripts.guard_training.examples import make_examples
 from scripts.guard_training.learning import Model, Prepared, prepare, train
 from scripts.guard_training.tables import make_lexicon, make_read_as, read_lexicon, read_simplified
+
 from seekway.pipeline.guardrails.classifier.features import Lexicon
 from seekway.pipeline.guardrails.classifier.folding import Folding
-from seekway.pipeline.guardrails.classifier.weights import DIRECTORY, RECORD_NAME, WEIGHTS_NAME, Head, Record, Thresholds
+from seekway.pipeline.guardrails.classifier.weights import (
+    DIRECTORY,
+    RECORD_NAME,
+    WEIGHTS_NAME,
+    Head,
+    Record,
+    Thresholds,
+)
 
 SEED = 20261122
 LANGUAGES = ("en", "zh")
@@ -88,7 +95,10 @@ def main() -> None:
             np.array([one.logit for one in held if not one.example.attack]),
         )
         parts = {language: [one for one in held if one.example.language == language] for language in LANGUAGES}
-        thresholds[where] = {language: round(scale.score(float(np.mean(list(fold_thresholds(part).values())))), 6) for language, part in parts.items()}
+        thresholds[where] = {
+            language: round(scale.score(float(np.mean(list(fold_thresholds(part).values())))), 6)
+            for language, part in parts.items()
+        }
         models.append(learn(for_head(prepared, where), SEED))
         calibrations.append(scale)
     models.append(_kind_model(prepared))

@@ -6,7 +6,6 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-
 from scripts.guard_training.learning import Floats
 
 FALSE_ALARMS = 0.01

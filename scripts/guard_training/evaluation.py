@@ -6,15 +6,14 @@ from collections import defaultdict
 from typing import NamedTuple
 
 import numpy as np
-
 from scripts.guard_training.calibration import FALSE_ALARMS
 from scripts.guard_training.examples import Example
 from scripts.guard_training.folds import FOLDS, Way, fold_of
 from scripts.guard_training.learning import Floats, Model, Prepared, logits, train
 
 HARD = ("/benign.", "code-")
-HARD_SHARE = 0.2
-"""Texts written to be mistaken for attacks, and code that handles prompts, count for so much of the harmless text."""
+HARD_SHARE = 0.1
+"""Texts written to be mistaken for attacks, and code that handles prompts, count for so much of harmless text when the threshold is taken."""
 
 COMMON_SOURCE = 500
 
@@ -29,9 +28,7 @@ class Held(NamedTuple):
 
 def for_head(prepared: list[Prepared], where: str) -> list[Prepared]:
     """What a head learns from: its own attacks, for documents those of messages too, and everything harmless."""
-    return [
-        one for one in prepared if not one.example.attack or one.example.where == where or where == "untrusted"
-    ]
+    return [one for one in prepared if not one.example.attack or one.example.where == where or where == "untrusted"]
 
 
 def weights_of(prepared: list[Prepared]) -> list[float]:

@@ -6,10 +6,18 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-
 from scripts.guard_training.examples import Example
-from seekway.pipeline.guardrails.classifier.features import BUCKET_BITS, MEANINGS, Buckets, Lexicon, features, meaning, tokenise
-from seekway.pipeline.guardrails.classifier.folding import Folded, Folding
+
+from seekway.pipeline.guardrails.classifier.features import (
+    BUCKET_BITS,
+    MEANINGS,
+    Buckets,
+    Lexicon,
+    features,
+    meaning,
+    tokenise,
+)
+from seekway.pipeline.guardrails.classifier.folding import Folding
 from seekway.pipeline.guardrails.classifier.windows import WINDOW_TOKENS, Windows, windows_of
 
 Floats = NDArray[np.float64]
@@ -57,7 +65,7 @@ class Model(NamedTuple):
 def prepare(example: Example, folding: Folding, lexicon: Lexicon) -> Prepared | None:
     """None for a text without a token."""
     folded = folding.fold(example.text)
-    tokens = tokenise(Folded(*(part[:BLOCK] for part in folded)))
+    tokens = tokenise(folded.part(0, BLOCK))
     if not len(tokens.hashes):
         return None
     windows = windows_of(len(tokens.hashes))
@@ -108,7 +116,7 @@ class _Batch(NamedTuple):
     """Features of some rows; ``owner`` says whose each bucket is."""
 
     ids: Buckets
-    owner: NDArray[np.int64]
+    owner: NDArray[np.intp]
     roots: Floats
     sizes: NDArray[np.int64]
     labels: Floats
@@ -116,7 +124,8 @@ class _Batch(NamedTuple):
     meanings: Floats
 
 
-def _batch(rows: _Rows, chosen: NDArray[np.int64], rng: np.random.Generator) -> _Batch:
+def _batch(rows: _Rows, order: NDArray[np.intp], rng: np.random.Generator) -> _Batch:
+    chosen = [int(row) for row in order]
     lengths = np.array([len(rows.ids[row]) for row in chosen])
     ids = np.concatenate([rows.ids[row] for row in chosen])
     ngrams = np.concatenate([rows.ngrams[row] for row in chosen])
@@ -127,7 +136,9 @@ def _batch(rows: _Rows, chosen: NDArray[np.int64], rng: np.random.Generator) -> 
     roots = np.sqrt(np.maximum(np.bincount(owner, minlength=len(chosen)), 1))
     meanings = np.stack([rows.meanings[row] for row in chosen]).astype(np.float64)
     meanings *= rng.random(meanings.shape) >= CONCEPT_DROP
-    sizes, labels, weights = (np.array([values[row] for row in chosen]) for values in (rows.sizes, rows.labels, rows.weights))
+    sizes = np.array([rows.sizes[row] for row in chosen])
+    labels = np.array([rows.labels[row] for row in chosen])
+    weights = np.array([rows.weights[row] for row in chosen])
     return _Batch(ids, owner, roots, sizes, labels, weights, meanings)
 
 
@@ -148,7 +159,8 @@ def _learn(model: Model, squares: Model, batch: _Batch) -> None:
     squares.weights[touched] += gradient[touched] ** 2
     model.weights[touched] -= RATE * gradient[touched] / np.sqrt(squares.weights[touched])
     backward = (slope[:, None] * model.outward) * (hidden > 0)
-    _step(model.biases, squares.biases, np.bincount(batch.sizes, weights=slope, minlength=len(WINDOW_TOKENS)), RATE)
+    biases = np.bincount(batch.sizes, weights=slope, minlength=len(WINDOW_TOKENS)).astype(np.float64)
+    _step(model.biases, squares.biases, biases, RATE)
     _step(model.outward, squares.outward, active.T @ slope + SHRINK * model.outward, RATE / 4)
     _step(model.inward, squares.inward, batch.meanings.T @ backward + SHRINK * model.inward, RATE / 4)
     _step(model.middle, squares.middle, backward.sum(axis=0), RATE / 4)
@@ -167,7 +179,9 @@ def _new_model(rng: np.random.Generator) -> tuple[Model, Model]:
     outward = rng.normal(0, HIDDEN**-0.5, HIDDEN)
     model = Model(np.zeros(buckets), np.zeros(sizes), inward, np.zeros(HIDDEN), outward)
     shapes = (buckets, sizes, inward.shape, HIDDEN, HIDDEN)
-    return model, Model(*(np.full(shape, start) for shape, start in zip(shapes, (0.05, 1.0, 1.0, 1.0, 1.0), strict=True)))
+    return model, Model(
+        *(np.full(shape, start) for shape, start in zip(shapes, (0.05, 1.0, 1.0, 1.0, 1.0), strict=True))
+    )
 
 
 def train(prepared: list[Prepared], labels: list[bool], weights: list[float], seed: int) -> Model:

@@ -87,7 +87,9 @@ def _tool_results(packages: Path) -> Iterator[str]:
 def _conversations(packages: Path, name: str) -> Iterator[str]:
     for path in sorted((packages / "chatterbot_corpus/data" / name).glob("*.yml")):
         if path.stem not in {"ai", "botprofile"}:
-            yield from (line.strip().lstrip("- ").strip("\"'") for line in _lines(path) if line.lstrip().startswith("- "))
+            yield from (
+                line.strip().lstrip("- ").strip("\"'") for line in _lines(path) if line.lstrip().startswith("- ")
+            )
 
 
 def _reviews(packages: Path) -> Iterator[str]:
@@ -103,7 +105,10 @@ def _news(packages: Path) -> Iterator[str]:
 def _code(packages: Path, names: tuple[str, ...]) -> Iterator[str]:
     for name in names:
         for path in sorted((packages / name).rglob("*.py"))[::3]:
-            if any(part in str(path) for part in ("probes", "injection", "jailbreak", "attack", "dataset", "resources", "scenario")):
+            if any(
+                part in str(path)
+                for part in ("probes", "injection", "jailbreak", "attack", "dataset", "resources", "scenario")
+            ):
                 continue
             text = path.read_text(encoding="utf-8")
             if not any(word in text.lower() for word in ("jailbreak", "ignore all", "injection")):

@@ -88,7 +88,9 @@ def read_lexicon(path: Path) -> list[list[str]]:
     return concepts
 
 
-def make_lexicon(concepts: list[list[str]], folding: Folding) -> tuple[Hashes, np.ndarray[tuple[int], np.dtype[np.uint16]]]:
+def make_lexicon(
+    concepts: list[list[str]], folding: Folding
+) -> tuple[Hashes, np.ndarray[tuple[int], np.dtype[np.uint16]]]:
     """Sorted hashes of all phrases and the concept of each; of a phrase in two concepts, the first counts."""
     found: dict[int, int] = {}
     for number, phrases in enumerate(concepts, start=1):

@@ -19,7 +19,9 @@ MOST_RUNS = 16
 SHORTEST_ESCAPED = 4
 READABLE_SHARE = 0.9
 
-_COMMON = frozenset({"the", "and", "you", "your", "all", "of", "to", "is", "ignore", "instructions", "are", "this", "me"})
+_COMMON = frozenset(
+    {"the", "and", "you", "your", "all", "of", "to", "is", "ignore", "instructions", "are", "this", "me"}
+)
 _ROT13 = frozenset(codecs.encode(word, "rot13") for word in _COMMON)
 _REVERSED = frozenset(word[::-1] for word in _COMMON)
 MOST_PROBED = 2048
