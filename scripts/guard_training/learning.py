@@ -43,7 +43,7 @@ BLOCK = 16_384
 
 
 class Prepared(NamedTuple):
-    """An example's buckets, shape (columns, tokens), its windows, and the share of its attack that each window holds."""
+    """An example's buckets, shape (columns, tokens), its windows, and how closely each lies on its attack: what both hold in what either holds."""
 
     example: Example
     buckets: Buckets
@@ -71,7 +71,8 @@ def prepare(example: Example, folding: Folding, lexicon: Lexicon) -> Prepared | 
     windows = windows_of(len(tokens.hashes))
     inside = (tokens.starts >= example.start) & (tokens.ends <= example.end)
     held = np.concatenate(([0], np.cumsum(inside)))
-    shares = (held[windows.ends] - held[windows.starts]) / max(1, held[-1])
+    both = held[windows.ends] - held[windows.starts]
+    shares = both / np.maximum(1, windows.ends - windows.starts + held[-1] - both)
     found = features(tokens, lexicon)
     return Prepared(example, found.buckets, windows, shares.astype(np.float64), meaning(found.concepts, windows))
 
