@@ -70,6 +70,23 @@ def _write(arrays: dict[str, NDArray[np.generic]], record: Record) -> None:
     print(f"\n{path.name}: {path.stat().st_size} bytes, sha256 {sha256}")
 
 
+def _trained(prepared: list[Prepared], where: str, *, quick: bool) -> tuple[Model, Calibration, dict[str, float]]:
+    """The model of one head, what its logits mean, and the score of each language's threshold."""
+    held = held_out(prepared, where, "template", SEED)
+    _report(held, f"{where}: templates and packages held out")
+    if not quick:
+        _report(held_out(prepared, where, "family", SEED), f"{where}: kinds of attack held out")
+    scale = calibrate(
+        np.array([one.logit for one in held if one.example.attack]),
+        np.array([one.logit for one in held if not one.example.attack]),
+    )
+    limits: dict[str, float] = {}
+    for language in LANGUAGES:
+        folds = fold_thresholds([one for one in held if one.example.language == language])
+        limits[language] = round(scale.score(float(np.mean(list(folds.values())))), 6)
+    return learn(for_head(prepared, where), SEED), scale, limits
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("packages", type=Path)
@@ -80,29 +97,10 @@ def main() -> None:
     folding = Folding(read_as)
     phrases, concepts = make_lexicon(read_lexicon(Path(__file__).parent / "lexicon.txt"), folding)
     lexicon = Lexicon(phrases, concepts)
-    examples = make_examples(packages, SEED)
-    prepared = [one for example in examples if (one := prepare(example, folding, lexicon))]
-    models: list[Model] = []
-    calibrations: list[Calibration] = []
-    thresholds: dict[str, dict[str, float]] = {}
-    for where in WHERES:
-        held = held_out(prepared, where, "template", SEED)
-        _report(held, f"{where}: templates and packages held out")
-        if not arguments.quick:
-            _report(held_out(prepared, where, "family", SEED), f"{where}: kinds of attack held out")
-        scale = calibrate(
-            np.array([one.logit for one in held if one.example.attack]),
-            np.array([one.logit for one in held if not one.example.attack]),
-        )
-        parts = {language: [one for one in held if one.example.language == language] for language in LANGUAGES}
-        thresholds[where] = {
-            language: round(scale.score(float(np.mean(list(fold_thresholds(part).values())))), 6)
-            for language, part in parts.items()
-        }
-        models.append(learn(for_head(prepared, where), SEED))
-        calibrations.append(scale)
-    models.append(_kind_model(prepared))
-    calibrations.append(Calibration(1.0, 0.0))
+    prepared = [one for example in make_examples(packages, SEED) if (one := prepare(example, folding, lexicon))]
+    direct, untrusted = (_trained(prepared, where, quick=arguments.quick) for where in WHERES)
+    models = [direct[0], untrusted[0], _kind_model(prepared)]
+    calibrations = [direct[1], untrusted[1], Calibration(1.0, 0.0)]
     tables = [_quantised(model) for model in models]
     changed = np.flatnonzero(read_as != np.arange(len(read_as)))
     arrays: dict[str, NDArray[np.generic]] = {
@@ -119,7 +117,7 @@ def main() -> None:
         Head(scale=scale, biases=model.biases.tolist(), slope=chance.slope, offset=chance.offset)
         for model, (_, scale), chance in zip(models, tables, calibrations, strict=True)
     ]
-    limits = Thresholds(direct=thresholds["direct"], untrusted=thresholds["untrusted"])
+    limits = Thresholds(direct=direct[2], untrusted=untrusted[2])
     _write(arrays, Record(sha256="", seed=SEED, texts=len(prepared), heads=heads, thresholds=limits))
 
 
