@@ -55,11 +55,32 @@ redis: ## Install redis-server, which some tests drive, where it is missing and 
 	  echo "seekway: redis-server could not be installed; the tests that drive it are skipped" >&2; \
 	fi
 
-unit: $(VENV)/.dev redis ## All tests
+postgresql: ## Install PostgreSQL, which some tests drive, where it is missing and that is permitted
+	@if command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then :; \
+	elif [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+	  echo "seekway: PostgreSQL is missing and cannot be installed here; the tests that drive it are skipped" >&2; \
+	else echo "seekway: installing PostgreSQL"; \
+	  { apt-get -qq update && DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get -qq install -y --no-install-recommends postgresql; } >/dev/null 2>&1 || \
+	  echo "seekway: PostgreSQL could not be installed; the tests that drive it are skipped" >&2; \
+	fi
+
+unit: $(VENV)/.dev redis postgresql ## All tests
 	@$(BIN)/python -m pytest
 
 format: $(VENV)/.dev ## Format the code
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+TEXT_TABLES := .cache/text-tables
+text-tables: $(VENV)/.bootstrap ## Make the tables that say what characters stand for again
+	@if ! cmp -s scripts/requirements-text-tables.lock $(TEXT_TABLES)/installed.lock; then \
+	  $(UV) venv --quiet --clear --python $(BIN)/python $(TEXT_TABLES) && \
+	  $(UV) pip install --quiet --python $(TEXT_TABLES)/bin/python --require-hashes -r scripts/requirements-text-tables.lock && \
+	  cp scripts/requirements-text-tables.lock $(TEXT_TABLES)/installed.lock; \
+	fi
+	@$(TEXT_TABLES)/bin/python scripts/make_text_tables.py
+
+text-tables-lock: $(VENV)/.bootstrap ## Resolve what the tables are made from again
+	@$(LOCK) scripts/requirements-text-tables.in -o scripts/requirements-text-tables.lock
 
 proto: $(VENV)/.dev ## Make the gRPC code again from proto/
 	@$(BIN)/python scripts/make_proto.py
@@ -139,8 +160,21 @@ bench-peers: $(VENV)/.bootstrap ## Install what the gateway is measured against:
 	  else echo "seekway: nginx is missing and the benchmark leaves it out; on Debian or Ubuntu: apt-get install nginx-light" >&2; fi; \
 	fi
 
-bench-lock: $(VENV)/.bootstrap ## Resolve LiteLLM's proxy for the benchmark again
+GUARD_PEERS := pyahocorasick presidio injection
+bench-guardrails: $(VENV)/.dev ## CPU, memory and recall of the guardrails beside pyahocorasick, Presidio and an injection scanner; ARGS=--short for a quick one
+	@for name in $(GUARD_PEERS); do \
+	  lock=benchmarks/guardrails/requirements-$$name.lock; home=.cache/bench/guardrails/$$name; \
+	  if cmp -s $$lock $$home/installed.lock; then continue; fi; \
+	  echo "seekway: installing $$name into $$home"; \
+	  $(UV) venv --quiet --clear --python $(BIN)/python $$home && \
+	  $(UV) pip install --quiet --python $$home/bin/python --require-hashes -r $$lock && \
+	  cp $$lock $$home/installed.lock || { rm -rf $$home; echo "seekway: $$name could not be installed; the benchmark leaves it out" >&2; }; \
+	done
+	@$(BIN)/python -m benchmarks.guardrails $(ARGS)
+
+bench-lock: $(VENV)/.bootstrap ## Resolve again what the benchmarks measure against
 	@$(LOCK) $(LITELLM_LOCK).in -o $(LITELLM_LOCK).lock
+	@set -e; for name in $(GUARD_PEERS); do $(LOCK) benchmarks/guardrails/requirements-$$name.in -o benchmarks/guardrails/requirements-$$name.lock; done
 
 GUARD := scripts/guard_training
 GUARD_HOME := .cache/guard/packages

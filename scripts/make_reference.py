@@ -31,6 +31,7 @@ from seekway.gateway.request_ledger import RequestLedger
 from seekway.observability.access_log import AccessLog
 from seekway.observability.cache_figures import CacheCounts, CacheFigures, CacheSize
 from seekway.observability.engine_figures import EngineFigures
+from seekway.observability.guardrail_figures import GuardrailCounts, GuardrailFigures
 from seekway.observability.logging import make_logger
 from seekway.observability.metrics import Metrics
 from seekway.observability.record import RequestRecord
@@ -83,13 +84,23 @@ def settings_table(struct: type[msgspec.Struct]) -> list[str]:
     lines = ["| setting | type | default | what it does |", "|---|---|---|---|"]
     for field in msgspec.structs.fields(struct):
         hint = hints[field.name]
-        default = (
-            "required" if field.default is msgspec.NODEFAULT else f"`{msgspec.json.encode(field.default).decode()}`"
-        )
+        value = field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
+        default = "required" if value is msgspec.NODEFAULT else f"`{msgspec.json.encode(value).decode()}`"
+        if is_table(element_of(hint)) and field.default is not msgspec.NODEFAULT:
+            default = "see below"
         lines.append(
             f"| `{field.name}` | {type_name(hint)} | {default if default != '`null`' else 'unset'} | {description(hint)} |"
         )
     return lines
+
+
+def is_table(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, msgspec.Struct)
+
+
+def element_of(annotation: Any) -> Any:
+    """As :func:`element`, for any setting."""
+    return element(annotation) if get_origin(annotation) is Annotated and get_args(annotation) else annotation
 
 
 def element(annotation: Any) -> Any:
@@ -107,13 +118,22 @@ def settings_page() -> str:
         "`seekway config check` reads a file and says what is wrong with it.\n",
     ]
     for name, hint in get_type_hints(Settings, include_extras=True).items():
-        struct = element(hint)
-        if isinstance(struct, type) and issubclass(struct, msgspec.Struct):
-            heading = f"## `[[{name}]]`" if get_origin(get_args(hint)[0]) is tuple else f"## `[{name}]`"
-            parts += [f"{heading}\n", description(hint) + "\n", "\n".join(settings_table(struct)) + "\n"]
+        if is_table(element(hint)):
+            parts += table_parts(name, hint)
         else:
             parts += [f"## `{name}`\n", f"{type_name(hint)}. {description(hint)}\n"]
     return "\n".join(parts)
+
+
+def table_parts(name: str, hint: Any) -> list[str]:
+    """A section for the table ``name``, and one for each table in it."""
+    struct = element(hint)
+    heading = f"## `[[{name}]]`" if get_origin(get_args(hint)[0]) is tuple else f"## `[{name}]`"
+    parts = [f"{heading}\n", description(hint) + "\n", "\n".join(settings_table(struct)) + "\n"]
+    for field, inner in get_type_hints(struct, include_extras=True).items():
+        if is_table(element_of(inner)):
+            parts += table_parts(f"{name}.{field}", inner)
+    return parts
 
 
 def errors_page() -> str:
@@ -134,15 +154,20 @@ def metrics_page() -> str:
     """Each metric as it is scraped after one request with everything in it."""
     metrics = Metrics(CollectorRegistry())
     metrics.registry.register(CacheFigures(CacheCounts(), CacheSize))
+    guarded = GuardrailCounts()
+    guarded.detector("words")
+    guarded.verdicts[("default", "output", "mask")] = guarded.unreviewed[("default", "input", "pass")] = 1
+    guarded.findings[("default", "output", "words", "violence", "mask")] = 1
+    metrics.registry.register(GuardrailFigures(guarded, lambda: (0, 0)))
     metrics.registry.register(EngineFigures(lambda: [("model-service", EXAMPLE_MODEL)]))
     member = Member("deepseek", UpstreamBackend(BackendSettings(name="deepseek", base_url="http://127.0.0.1:9")))
     endpoint = Endpoint(member, PeakEwma(), ResilienceSettings())
     lane = Lane(Pool("m", [Choice(endpoint, Route(member, EXAMPLE_MODEL, "m"), 1.0)]), ResilienceSettings())
     metrics.registry.register(ResilienceFigures(lambda: [endpoint], lambda: [lane], lambda: 0.0))
     metrics.registry.register(StageCounters(lambda: [StageFigures("resolve_alias", "request")]))
-    metrics.registry.register(QuotaCollector(lambda: QuotaFigures(0, 0, 0, None, 1, 0, 0, 0)))
+    metrics.registry.register(QuotaCollector(lambda: QuotaFigures(0, 0, 0, None, 1, 0, 0, 0, kept_back=False)))
     record = RequestRecord("1", route="/v1/chat/completions", operation="chat", model="m")
-    record.error = "overloaded"
+    record.error, record.fallback = "overloaded", "canary"
     record.usage, record.first_token_at, record.last_token_at = Usage(1, 2), record.started, record.started
     metrics.request_ended(record)
     lines = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -50,6 +51,54 @@ def test_every_module_says_what_it_is(path: Path) -> None:
     text = path.read_text("utf-8")
     if text.strip():
         assert ast.get_docstring(ast.parse(text)), f"{path.name} has no docstring"
+
+
+_LOGGED = {"debug", "info", "warning", "error", "exception", "critical"}
+_EVENT = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+
+
+def logged_events(tree: ast.AST) -> Iterator[str]:
+    """The events of every call such as ``self._log.warning("event", …)``."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call) or not node.args:
+            continue
+        called, event = ast.unparse(node.func), node.args[0]
+        methods = [n.attr for n in ast.walk(node.func) if isinstance(n, ast.Attribute) and n.attr in _LOGGED]
+        if methods and re.search(r"\blog\b|_log\b|_console\b", called) and isinstance(event, ast.Constant):
+            yield str(event.value)
+
+
+def test_a_log_lines_event_is_a_name_that_can_be_searched_for() -> None:
+    events = [event for path in SOURCES for event in logged_events(ast.parse(path.read_text("utf-8")))]
+    assert "config_in_force" in events
+    assert not [event for event in events if not _EVENT.fullmatch(event)]
+
+
+_WALL_CLOCK = re.compile(r"\btime\.time\b|\bdatetime\.now\(|\btime_ns\(")
+_TELLS_THE_TIME = {
+    "app/gateway_host.py": "keys expire on a date",
+    "security/keys.py": "keys expire on a date",
+    "pipeline/quota/check_budget.py": "budgets are of days and months, prices of hours",
+    "pipeline/cache/redis_store.py": "machines have no other clock in common",
+    "engine/upstream/errors.py": "Retry-After may be a date",
+    "engine/chat_template.py": "templates may write the date",
+    "pipeline/stages/apply_template.py": "templates may write the date",
+    "engine/local_model.py": "when a model was loaded",
+    "gateway/operations/answer_head.py": "when an answer was made",
+    "gateway/dialects/openai_responses_answer.py": "when an answer was made",
+    "gateway/dialects/openai_responses_draft.py": "when an answer was made",
+    "observability/access_log.py": "when a request ended",
+}
+
+
+def test_the_wall_clock_is_read_only_to_tell_the_time() -> None:
+    """Whatever waits, ages or is late goes by a clock that nobody can set."""
+    read = {
+        str(path.relative_to(PACKAGE))
+        for path in SOURCES
+        if _WALL_CLOCK.search(path.read_text("utf-8")) and path.relative_to(PACKAGE).parts[:2] != ("app", "commands")
+    }
+    assert read == set(_TELLS_THE_TIME)
 
 
 def test_nothing_is_called_after_nothing() -> None:

@@ -57,6 +57,11 @@ class Question:
         return msgspec.json.encode(body)
 
 
+def length_of(number: int) -> int:
+    """The tokens that request ``number`` is answered with."""
+    return _LENGTHS[number % len(_LENGTHS)]
+
+
 class Load:
     """``connections`` callers, each with one request in flight; ``most`` bounds the whole."""
 
@@ -142,7 +147,7 @@ class Load:
     async def _ask(self, connection: Connection, number: int) -> Outcome:
         asked = self._asked
         streamed = number % 3 != 0
-        tokens = _LENGTHS[number % len(_LENGTHS)]
+        tokens = length_of(number)
         watch = _Watch(self, connection, streamed=streamed)
         expected = "".join(pieces(number, tokens)) if asked.text is None else None
         outcome = Outcome(number, streamed, "hung", f"no end in {asked.deadline_s + GRACE_S:.0f} s")

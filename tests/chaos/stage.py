@@ -82,6 +82,10 @@ class Stage:
         if self.short:
             served.signal(signal.SIGHUP)
 
+    def serving(self) -> Served:
+        """The same, to be entered and left by the scenario, where something is looked at after its end."""
+        return Served(self.folder, ["gateway"])
+
     async def gateway(self, prefix: Sequence[str] = (), log: Path | None = None) -> Served:
         """``seekway gateway`` with the configuration written before."""
         return await self.stack.enter_async_context(Served(self.folder, ["gateway"], prefix, log))

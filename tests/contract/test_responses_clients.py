@@ -47,7 +47,7 @@ def script(request: GenerateRequest) -> Sequence[Step]:
     if request.response_format.type == "json_schema":
         return (TextDelta('{"answer":"yes",'), TextDelta('"sure":true}'), usage, Finish("stop"))
     if request.tools:
-        first = ToolCallDelta(0, "call_1", "get_weather", ARGUMENTS[0])
+        first = ToolCallDelta(0, "call_1", request.tools[0].name, ARGUMENTS[0])
         return (*THINKS, first, ToolCallDelta(0, arguments=ARGUMENTS[1]), usage, Finish("tool_calls"))
     return (*THINKS, *ANSWERS, usage, Finish("stop"))
 
@@ -163,6 +163,12 @@ def test_tools_go_round_with_their_reasoning(scripted: ScriptedRun, client: str)
     assert tuple(seen["tools_streamed"]["arguments"]) == ARGUMENTS
     assert_events(seen["tools_streamed"])
     assert_weather(seen["tools_helper"]["arguments"])
+
+
+def test_a_namespaces_function_goes_round(scripted: ScriptedRun) -> None:
+    seen = scripted("openai_responses")["namespaces"]
+    assert (seen["namespace"], seen["name"], seen["tool"]) == ("town", "get_weather", "namespace")
+    assert_response(seen["after"], "message")
 
 
 @BOTH

@@ -153,7 +153,7 @@ async def test_workers_share_the_grpc_port_and_it_survives_one_of_them(tmp_path:
                 assert found, served.lines
                 answers = [ask(found[1]) for _ in range(4)]
                 next(child for child in served.children() if "--worker" in child.cmdline()).kill()
-                served.wait_for("process serves again")
+                served.wait_for("process_back")
                 return [*answers, *(ask(found[1]) for _ in range(4))]
 
         assert await asyncio.to_thread(run) == ["Hello world"] * 8

@@ -55,7 +55,7 @@ def test_a_killed_worker_ends_its_streams_in_an_error_and_a_new_one_serves(serve
 
 def test_a_killed_gateway_comes_back_on_its_port(served: Served) -> None:
     served.child("gateway").kill()
-    served.wait_for("process serves again")
+    served.wait_for("process_back")
     assert served.post("/v1/chat/completions", SHORT)[0] == 200
 
 

@@ -66,7 +66,7 @@ def test_a_killed_worker_is_replaced_while_the_other_answers(tmp_path: Path) -> 
     with Served(tmp_path, CACHE, TOML) as served:
         before = gateways(served)
         next(child for child in served.children() if child.pid == before[0]).kill()
-        served.wait_for("process serves again")
+        served.wait_for("process_back")
         assert served.get("/health/live")[0] == 200
         after = gateways(served)
         assert (len(after), before[1] in after) == (2, True)

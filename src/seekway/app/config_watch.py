@@ -40,8 +40,10 @@ class ConfigWatch:
                 if now == self._taken or not settled:
                     continue
             self._hurried.clear()
+            # What changes while it is being read counts as a change of its own; only files that were not named before are looked at afterwards.
+            read = {entry[0]: entry for entry in signature(self._paths())}
             self._on_change()
-            self._taken = seen = signature(self._paths())
+            self._taken = seen = tuple(read.get(entry[0], entry) for entry in signature(self._paths()))
 
 
 def signature(paths: Iterable[Path]) -> Signature:

@@ -17,6 +17,7 @@ from structlog.typing import FilteringBoundLogger
 from seekway.app.config_watch import ConfigWatch
 from seekway.app.gateway_host import GatewayHost
 from seekway.app.listening import address_of, listen
+from seekway.app.secrets_there import check_secrets
 from seekway.app.status import Listening, Ready, StatusChannel
 from seekway.core.settings import Settings
 from seekway.gateway.application import create_app
@@ -54,6 +55,7 @@ async def serve_gateway(
     ``read`` are the settings without the command line's changes, ``config`` their file, which is read again when it changes and at SIGHUP.
     Raises ``StartupError`` when the port is taken and ``ConfigError`` when a key is missing.
     """
+    check_secrets(settings, config)
     host = GatewayHost(settings, read, model_service, log)
     workers = None if worker is None else WorkerMetrics(host.metrics.registry, worker.number, worker.folder)
     grpc = _grpc_front(host, settings, shared=grpc_reserved)
@@ -63,7 +65,7 @@ async def serve_gateway(
             stack.push_async_callback(grpc.close)
             address = grpc.bind()
             # Several that share the port are told of once, by the process that watches them.
-            (log.debug if grpc_reserved else log.info)("gRPC clients are served", address=address)
+            (log.debug if grpc_reserved else log.info)("grpc_serving", address=address)
         listener = stack.enter_context(listen(settings.gateway, shared=worker is not None))
         if workers is not None:
             await stack.enter_async_context(workers.serving())

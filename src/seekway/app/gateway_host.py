@@ -13,9 +13,10 @@ from prometheus_client import CollectorRegistry
 from structlog.typing import FilteringBoundLogger
 
 from seekway.app.config_lines import located
+from seekway.app.secrets_there import check_secrets
 from seekway.core.errors import ConfigError
 from seekway.core.sections.backends import OWN_BACKEND, BackendSettings
-from seekway.core.settings import Settings, load_settings, read_secret
+from seekway.core.settings import Settings, find_config, load_settings, read_secret
 from seekway.gateway.authentication import Authenticator
 from seekway.gateway.drain import Drain
 from seekway.gateway.front import Front
@@ -24,10 +25,12 @@ from seekway.gateway.operations.table import model_routes
 from seekway.gateway.request_ledger import RequestLedger
 from seekway.observability.access_log import AccessLog
 from seekway.observability.cache_figures import CacheFigures
+from seekway.observability.guardrail_figures import GuardrailFigures
 from seekway.observability.metrics import Metrics
 from seekway.pipeline.assembly import build_pipeline
 from seekway.pipeline.directory import Member
 from seekway.pipeline.dispatch.figures import ResilienceFigures
+from seekway.pipeline.guardrails.guardrails import list_files
 from seekway.pipeline.lasting_parts import LastingParts
 from seekway.pipeline.quota.figures import QuotaCollector
 from seekway.security.key_file import load_key_table
@@ -49,6 +52,7 @@ class GatewayHost:
     ) -> None:
         self._settings = settings
         self._read = read
+        self._refused: Settings | None = None
         self._log = log
         self._parts = LastingParts(settings, log, processes=settings.gateway.workers)
         self._upstreams: Mapping[str, _Upstream] = {}
@@ -73,6 +77,10 @@ class GatewayHost:
         )
 
         self.metrics.registry.register(QuotaCollector(self._parts.quota.figures))
+        guardrails = self._parts.guardrails
+        for policy in guardrails.changes():
+            log.debug("guardrail policy in force", policy=policy.policy, version=policy.version, digest=policy.now)
+        self.metrics.registry.register(GuardrailFigures(guardrails.counts, guardrails.memory.size))
         self.metrics.registry.register(CacheFigures(self._parts.cache_counts, self._parts.cache_size))
 
     async def run(self) -> None:
@@ -84,20 +92,25 @@ class GatewayHost:
         await self._parts.close()
 
     def files(self, config: Path | None) -> Iterable[Path]:
-        """What the running configuration was read from, keys among them."""
+        """What the running configuration was read from, keys among them, and what one that was refused may have lacked."""
         if config is not None:
             yield config
-        named = [
-            self._settings.keys.file,
-            self._settings.gateway.api_key_file,
-            *(backend.api_key_file for backend in self._settings.backends),
-        ]
-        yield from (Path(name).expanduser() for name in named if name is not None)
+        for settings in (self._settings, self._refused):
+            if settings is not None:
+                named = [
+                    settings.keys.file,
+                    settings.gateway.api_key_file,
+                    *(backend.api_key_file for backend in settings.backends),
+                ]
+                yield from (Path(name).expanduser() for name in named if name is not None)
+                yield from list_files(settings.guardrails)
 
     def reload(self, config: Path | None) -> None:
         """Read the configuration again and answer new requests by it; one with a mistake is logged with its line, and the old one stays."""
+        self._refused = None
         try:
-            settings = load_settings(config)
+            self._refused = settings = load_settings(config)
+            check_secrets(settings, find_config(config))
             kept = msgspec.structs.replace(
                 settings,
                 gateway=msgspec.structs.replace(
@@ -108,14 +121,26 @@ class GatewayHost:
             )
             services = self._services(kept)
         except ConfigError as error:
-            self._log.error("configuration refused, the old one stays", problem=located(error, config).message)
+            self._log.error("config_refused", problem=located(error, config).message)
             return
         waiting = _differences(self._read, settings)
-        self._settings, self._read = kept, settings
+        self._settings, self._read, self._refused = kept, settings, None
         self.front.swap(services)
-        self._log.info("configuration in force", file=str(config))
+        self._log.info("config_in_force", file=str(config))
+        self._audit_policies(config)
         if waiting:
-            self._log.warning("these changes need a restart", settings=waiting)
+            self._log.warning("config_needs_restart", settings=waiting)
+
+    def _audit_policies(self, config: Path | None) -> None:
+        for change in self._parts.guardrails.changes():
+            self._log.info(
+                "guardrail_policy_changed",
+                policy=change.policy,
+                version=change.version,
+                was=change.was or None,
+                now=change.now or None,
+                file=str(config),
+            )
 
     def _services(self, settings: Settings) -> CallServices:
         """The parts for ``settings``; nothing is taken over before all of them are made."""
@@ -141,7 +166,7 @@ class GatewayHost:
             return known
         member = Member(
             settings.name,
-            UpstreamBackend(settings, key),
+            UpstreamBackend(settings, key, self._log),
             settings.kind,
             weight=settings.weight,
             tier=settings.tier,

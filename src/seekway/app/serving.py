@@ -34,7 +34,7 @@ def run_served(log_settings: LogSettings, status_fd: int | None, serve: Serve) -
             raise error from None
         raise SystemExit(1) from None
     except* Exception as group:  # the process's edge: nothing above can mend it
-        log.error("the process failed", exc_info=group)
+        log.error("process_failed", exc_info=group)
         channel.send(Failed("internal_error", "It failed for a reason of its own; the log above has the details."))
         raise SystemExit(1) from None
 

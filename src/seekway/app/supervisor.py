@@ -69,7 +69,7 @@ class Child:
             failures = 0 if served else failures + 1
             self.restarts += 1
             delay = _RESTART_DELAYS_S[min(failures, len(_RESTART_DELAYS_S) - 1)]
-            self._log.error("process died, restarting", process=self.name, delay_s=delay, restarts=self.restarts)
+            self._log.error("process_died", process=self.name, delay_s=delay, restarts=self.restarts)
             await asyncio.sleep(delay)
 
     def signal(self, sig: signal.Signals) -> None:
@@ -89,7 +89,7 @@ class Child:
         try:
             await asyncio.wait_for(process.wait(), drain_s + _KILL_MARGIN_S)
         except TimeoutError:
-            self._log.error("process did not drain in time, killing it", process=self.name)
+            self._log.error("process_killed_at_drain", process=self.name)
             self.kill()
             await process.wait()
 
@@ -135,10 +135,10 @@ class Child:
                 if not self._ready.done():
                     self._ready.set_result(None)
                 elif self.restarts:
-                    self._log.info("process serves again", process=self.name, restarts=self.restarts)
+                    self._log.info("process_back", process=self.name, restarts=self.restarts)
             case Failed(code=code, message=message):
                 self._fail(error_from_code(code, message))
-                self._log.error("process will not serve", process=self.name, error=message)
+                self._log.error("process_given_up", process=self.name, error=message)
 
     def _fail(self, error: Exception) -> None:
         """Tell whoever still waits for the first start; a later failure only leads to a restart."""

@@ -14,6 +14,7 @@ from seekway.core.types import (
     GenerateRequest,
     Message,
     ReasoningDelta,
+    Replacement,
     Sampling,
     TextDelta,
     Thinking,
@@ -68,7 +69,7 @@ def chat_request(model: str, messages: Sequence[Message], options: Options) -> G
 
 def delta_of(event: Event) -> Delta | None:
     """The piece an event carries; None for those that carry none."""
-    if isinstance(event, TextDelta):
+    if isinstance(event, TextDelta | Replacement):
         return Delta(text=event.text)
     if isinstance(event, ReasoningDelta):
         return Delta(reasoning=event.text)
@@ -77,6 +78,10 @@ def delta_of(event: Event) -> Delta | None:
 
 def answer_of(events: Sequence[Event]) -> Answer:
     """A finished stream as one answer."""
+    for position, event in enumerate(events):
+        if isinstance(event, Replacement):
+            events = (TextDelta(event.text), *events[position + 1 :])
+            break
     usage = next((event for event in events if isinstance(event, Usage)), Usage(0, 0))
     finish = next((event for event in events if isinstance(event, Finish)), Finish("aborted"))
     return Answer(

@@ -8,6 +8,7 @@
     │   ├── InvalidRequest          400   invalid_request_error
     │   ├── UnsupportedParameter    400   unsupported_parameter
     │   ├── ContextLengthExceeded   400   context_length_exceeded
+    │   ├── ContentFiltered         400   content_filter
     │   ├── AuthenticationFailed    401   invalid_api_key
     │   ├── InsufficientBalance     402   insufficient_balance
     │   ├── PermissionDenied        403   permission_denied
@@ -15,6 +16,7 @@
     │   ├── ModelNotFound           404   model_not_found
     │   ├── MethodNotAllowed        405   method_not_allowed
     │   ├── RequestTimeout          408   request_timeout
+    │   ├── AlreadyExists           409   already_exists
     │   ├── BodyTooLarge            413   body_too_large
     │   ├── InvalidParameter        422   invalid_parameter
     │   ├── RateLimited             429   rate_limit_exceeded
@@ -28,6 +30,8 @@
     │   ├── BackendUnavailable      503   backend_unavailable
     │   ├── Overloaded              503   overloaded
     │   ├── InsufficientMemory      503   insufficient_memory
+    │   ├── ReviewUnavailable       503   review_unavailable
+    │   ├── StorageUnavailable      503   storage_unavailable
     │   └── DeadlineExceeded        504   deadline_exceeded
     └── OperatorError                     the operator can mend it; never sent to a client
         ├── ConfigError                   config_error
@@ -82,6 +86,12 @@ class ContextLengthExceeded(RequestError):
     code = "context_length_exceeded"
 
 
+class ContentFiltered(RequestError):
+    """A policy does not let the text through; the message never repeats it."""
+
+    code = "content_filter"
+
+
 class AuthenticationFailed(RequestError):
     status = 401
     code = "invalid_api_key"
@@ -118,6 +128,13 @@ class MethodNotAllowed(RequestError):
 class RequestTimeout(RequestError):
     status = 408
     code = "request_timeout"
+
+
+class AlreadyExists(RequestError):
+    """A name or key that may stand only once is taken."""
+
+    status = 409
+    code = "already_exists"
 
 
 class BodyTooLarge(RequestError):
@@ -194,6 +211,13 @@ class InsufficientMemory(ServerError):
     code = "insufficient_memory"
 
 
+class ReviewUnavailable(ServerError):
+    """A detector failed or found no time, and the policy lets nothing through unseen."""
+
+    status = 503
+    code = "review_unavailable"
+
+
 class DeadlineExceeded(ServerError):
     status = 504
     code = "deadline_exceeded"
@@ -213,6 +237,13 @@ class ModelFileError(OperatorError):
 
 class DownloadError(OperatorError):
     code = "download_failed"
+
+
+class StorageUnavailable(ServerError):
+    """The database did not do what was asked of it: nothing of that is kept, and it may be asked again."""
+
+    status = 503
+    code = "storage_unavailable"
 
 
 class StorageFailed(OperatorError):

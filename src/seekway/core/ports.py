@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from seekway.core.errors import SeekwayError
 from seekway.core.types import (
@@ -16,6 +16,8 @@ from seekway.core.types import (
     RerankResult,
     TokenCount,
 )
+
+T_contra = TypeVar("T_contra", contravariant=True)
 
 
 class Backend(Protocol):
@@ -79,6 +81,29 @@ class Flow(Protocol):
 
     def cancel(self) -> None:
         """Stop the work and free its slot at once; the sink hears nothing more."""
+        ...
+
+
+class AnswerSink(Protocol[T_contra]):
+    """Where the one answer to a question goes, on the event loop's own thread: exactly one of the two is called, once, and not before the ``start`` has returned."""
+
+    def answer(self, result: T_contra, /) -> None: ...
+
+    def fail(self, error: SeekwayError, /) -> None: ...
+
+
+class AskedBackend(Protocol):
+    """A backend that answers questions from the event loop's callbacks, without a task each; none of these raises.
+
+    A :class:`Backend` without it is awaited by one task a question in its place.
+    """
+
+    def start_embed(self, request: EmbedRequest, sink: AnswerSink[EmbedResult], /) -> Flow: ...
+
+    def start_rerank(self, request: RerankRequest, sink: AnswerSink[RerankResult], /) -> Flow: ...
+
+    def start_count(self, request: GenerateRequest, sink: AnswerSink[TokenCount], /) -> Flow:
+        """See :meth:`Backend.count_tokens`."""
         ...
 
 

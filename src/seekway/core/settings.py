@@ -6,10 +6,12 @@ The environment overrides the file: ``SEEKWAY_GATEWAY__PORT=9000`` sets ``[gatew
 
 from __future__ import annotations
 
+import copy
 import ipaddress
 import os
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
@@ -20,10 +22,12 @@ from seekway.core.errors import ConfigError
 from seekway.core.sections.backends import OWN_BACKEND, BackendSettings
 from seekway.core.sections.cache import CacheSettings
 from seekway.core.sections.gateway import GatewaySettings
+from seekway.core.sections.guardrails import GuardrailSettings, check_policies
 from seekway.core.sections.keys import KeySettings
 from seekway.core.sections.limits import BudgetRule, LimitRule, QuotaSettings
 from seekway.core.sections.log import LogSettings
 from seekway.core.sections.prices import PriceSettings
+from seekway.core.sections.processing import ProcessingSettings
 from seekway.core.sections.reasoning import ReasoningSettings
 from seekway.core.sections.resilience import ResilienceSettings
 from seekway.core.sections.routing import OwnPlace, RouteSettings, RoutingSettings, check_routes
@@ -57,7 +61,14 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         ResilienceSettings, Meta(description="What is done about backends that fail, slow down or are full.")
     ] = ResilienceSettings()
     cache: Annotated[CacheSettings, Meta(description="The answer cache.")] = CacheSettings()
+    guardrails: Annotated[
+        GuardrailSettings,
+        Meta(description="Review of what goes to models and of what they answer; docs/guardrails.md."),
+    ] = GuardrailSettings()
     log: Annotated[LogSettings, Meta(description="Logs.")] = LogSettings()
+    processing: Annotated[
+        ProcessingSettings, Meta(description="What is done to requests before the model and to answers after it.")
+    ] = ProcessingSettings()
     reasoning: Annotated[ReasoningSettings, Meta(description="Reasoning that clients forget to send back.")] = (
         ReasoningSettings()
     )
@@ -111,7 +122,7 @@ def load_settings(path: Path | None = None, environ: Mapping[str, str] | None = 
     try:
         settings = msgspec.convert(data, Settings, strict=False)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{chosen or 'environment'}: {error}.") from error
+        raise ConfigError(f"{chosen or 'environment'}: {_counted(str(error), data)}.") from error
     settings = _with_deepseek(settings, env)
     _check(settings)
     return settings
@@ -196,6 +207,48 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} is not valid TOML: {error}.") from error
 
 
+def _counted(problem: str, data: dict[str, Any]) -> str:
+    """msgspec may say ``$.guardrails.policies[...]``; here that becomes the number or the key of the entry that is wrong, where it can be told.
+
+    All others are left out in turn, until the problem is the same with one alone.
+    """
+    told, left = problem, copy.deepcopy(data)
+    while "[...]" in told:
+        path = re.findall(r"\.([^.\[`]+)|\[(\d+)\]", told.partition("[...]")[0].rpartition("$")[2])
+        holder: Any = left
+        for key, at in path:
+            # Of an array that was gone through only the entry at fault is left.
+            holder = cast("dict[str, Any]", holder).get(key) if key else holder[min(int(at), len(holder) - 1)]
+        found = next((step for step in _entries(holder) if _is_problem(left, problem)), None)
+        if found is None:
+            break
+        told = told.replace("[...]", found, 1)
+    return told
+
+
+def _entries(holder: Any) -> Iterator[str]:
+    """Leaves one entry at a time in ``holder``, and says which."""
+    if isinstance(holder, list):
+        every = list(cast("list[Any]", holder))
+        for at, one in enumerate(every):
+            holder[:] = [one]
+            yield f"[{at}]"
+    elif isinstance(holder, dict):
+        table = cast("dict[str, Any]", holder)
+        for key, one in tuple(table.items()):
+            table.clear()
+            table[key] = one
+            yield f".{key}"
+
+
+def _is_problem(data: dict[str, Any], problem: str) -> bool:
+    try:
+        msgspec.convert(data, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        return str(error) == problem
+    return False
+
+
 def _with_deepseek(settings: Settings, env: Mapping[str, str]) -> Settings:
     """``DEEPSEEK_API_KEY`` alone is enough to use DeepSeek's cloud; a backend of that kind or name in the file is left as it is."""
     own = any(backend.kind == "deepseek" or backend.name == "deepseek" for backend in settings.backends)
@@ -247,3 +300,4 @@ def _check(settings: Settings) -> None:
             )
     own = (OwnPlace(OWN_BACKEND, settings.routing.region),) if settings.model_service.enabled else ()
     check_routes(settings.routes, (*own, *settings.backends))
+    check_policies(settings.guardrails.policies, [rule.name for rule in settings.routes])

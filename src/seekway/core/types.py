@@ -168,6 +168,16 @@ class ToolCallDelta(msgspec.Struct, frozen=True, tag="tool_call"):
     arguments: str = ""
 
 
+class Replacement(msgspec.Struct, frozen=True, tag="replacement"):
+    """The answer so far is withdrawn, and ``text`` stands in its place; ``Finish("content_filter")`` follows.
+
+    What each dialect shows: a whole answer (OpenAI, Anthropic, Responses, gRPC's gathered ones) holds ``text`` alone, without reasoning and calls.
+    Their streams cannot take back what was sent; there ``text`` comes as more of the answer. Dify's stream says ``message_replace``.
+    """
+
+    text: str
+
+
 class Usage(msgspec.Struct, frozen=True, tag="usage"):
     """Token counts; ``cached_tokens`` of the prompt came from the prefix cache, ``reasoning_tokens`` are part of the completion."""
 
@@ -192,8 +202,10 @@ class ErrorEvent(msgspec.Struct, frozen=True, tag="error"):
     param: str | None = None
 
 
-Event = TextDelta | ReasoningDelta | ToolCallDelta | Usage | Finish | ErrorEvent
+Event = TextDelta | ReasoningDelta | ToolCallDelta | Replacement | Usage | Finish | ErrorEvent
 """A successful stream is deltas, one :class:`Usage`, one :class:`Finish`, in that order; a failed one raises a ``SeekwayError``.
+
+At most one :class:`Replacement` may come, after the deltas; no backend makes one.
 
 :class:`ErrorEvent` exists for transports, which cannot raise across a wire.
 """

@@ -20,6 +20,7 @@ from seekway.gateway.front import Front
 from seekway.gateway.openapi import TEXT_METRICS, DescribedApp, answers_of, body_of, health_of
 from seekway.gateway.request_edge import RequestEdge, record_of
 from seekway.gateway.routes.admin_routes import AdminRoutes, DataReport, ServedModels, TrialBody, TrialReport
+from seekway.gateway.routes.document_routes import DOCUMENT, DocumentRoutes
 from seekway.gateway.routes.health_routes import Alive, Health, HealthRoutes
 from seekway.gateway.routes.model_routes import ModelListRoutes, model_endpoint
 from seekway.observability.engine_figures import EngineFigures
@@ -52,7 +53,7 @@ def create_app(
         async with front.serving(), beside or nullcontext():
             yield GatewayState(front=front)
 
-    app = DescribedApp(title="Seekway", version=version("seekway"), lifespan=lifespan, redoc_url=None)
+    app = DescribedApp(title="Seekway", version=version("seekway"), lifespan=lifespan, openapi_url=None)
     drain = front.ledger.drain
     metrics.watch_in_flight(lambda: drain.in_flight)
     metrics.registry.register(EngineFigures(lambda: front.services.pipeline.routes.served()))
@@ -63,6 +64,9 @@ def create_app(
     _add_model_routes(app, front)
     _add_health_routes(app, HealthRoutes(front, metrics, workers))
     _add_admin_routes(app, AdminRoutes(front))
+    documents = DocumentRoutes(front, app)
+    app.add_api_route(DOCUMENT, documents.document, include_in_schema=False)
+    app.add_api_route("/docs", documents.page, include_in_schema=False)
     return app
 
 

@@ -22,6 +22,9 @@ from seekway.pipeline.exchange import Headers
 
 _MOST_BACKLOG = 64 * 1024
 _LONGEST_LINE = 256
+_MOST_KNOWN = 4096
+"""Bytes of a head that is remembered: one is kept for each connection."""
+_MOST_DIGITS = 15
 _QUERY = re.compile(rb"\?[\w.~%&=+:@/,;-]* ")
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in http.HTTPStatus}
 _STATUS_LINES[529] = b"HTTP/1.1 529 Overloaded\r\n"
@@ -50,6 +53,34 @@ class _Reader:
         self.complete += 1
 
 
+class _KnownHead:
+    """A head that httptools has judged, but for the digits of its ``Content-Length``.
+
+    The requests of a client mostly differ in nothing else, and the verdict on one of them is that on all.
+    """
+
+    __slots__ = ("after", "before", "headers", "keep_alive", "route")
+
+    def __init__(self, head: bytes, digits: slice, route: FastRoute, headers: Headers, *, keep_alive: bool) -> None:
+        self.before = head[: digits.start]
+        self.after = head[digits.stop :]
+        self.route = route
+        self.headers = headers
+        self.keep_alive = keep_alive
+
+    def split(self, data: bytes) -> tuple[int, int] | None:
+        """Where the body begins in ``data`` and how long it is; None where the head is another one."""
+        if not data.startswith(self.before):
+            return None
+        start = len(self.before)
+        after = self.after
+        stop = data.find(after[:2], start, start + _MOST_DIGITS + 2)
+        if stop < 0 or not data.startswith(after, stop):
+            return None
+        digits = data[start:stop]
+        return (stop + len(after), int(digits)) if digits.isdigit() else None
+
+
 class FastHttpProtocol(BoundedHttpProtocol):
     """A :class:`seekway.gateway.client_writer.ClientWriter` for the one call it answers at a time; what comes meanwhile waits, bounded."""
 
@@ -57,6 +88,9 @@ class FastHttpProtocol(BoundedHttpProtocol):
         super().__init__(*args, **kwargs)
         self._front: Front | None = self.app_state.get("front")
         self._reader = _Reader()
+        self._known: _KnownHead | None = None
+        self._parsing = False
+        """Whether the reader waits for the body."""
         self._call: ModelCall | None = None
         self._record: RequestRecord | None = None
         self._path = ""
@@ -157,6 +191,18 @@ class FastHttpProtocol(BoundedHttpProtocol):
 
     def _begin_fast(self, front: Front, data: bytes) -> bool:
         """False when the other path must read this request."""
+        known = self._known
+        found = known.split(data) if known is not None else None
+        if known is not None and found is not None and found[1] <= front.services.settings.max_body_bytes:
+            self._head_came()
+            self._unset_keepalive_if_required()
+            self._idle_since = None
+            self._parsing = False
+            self._open(front, known, data, *found)
+            return True
+        return self._parse(front, data)
+
+    def _parse(self, front: Front, data: bytes) -> bool:
         line = data[: data.find(b"\r\n", 0, _LONGEST_LINE)]
         route = front.fast.get(line)
         if route is None and b"?" in line:
@@ -165,8 +211,12 @@ class FastHttpProtocol(BoundedHttpProtocol):
         if route is None:
             return False
         end = data.find(b"\r\n\r\n", 0, MOST_HEAD_BYTES) + 4
-        length = _body_length(data[:end])
-        if end < 4 or length is None or length > front.services.settings.max_body_bytes:
+        head = data[:end]
+        digits = _body_length(head)
+        if end < 4 or digits is None:
+            return False
+        length = int(head[digits])
+        if length > front.services.settings.max_body_bytes:
             return False
         self._head_came()
         self._unset_keepalive_if_required()
@@ -174,35 +224,43 @@ class FastHttpProtocol(BoundedHttpProtocol):
         reader = self._reader
         reader.complete = 0
         try:
-            reader.parser.feed_data(data[:end])
+            reader.parser.feed_data(head)
         except httptools.HttpParserError:
             self.send_400_response("")
             return True
         if reader.complete != (length == 0):
             self.send_400_response("")
             return True
-        self._open(front, route, memoryview(data)[end:], length)
+        known = _KnownHead(head, digits, route, Headers(reader.headers), keep_alive=reader.keep_alive)
+        self._known = known if end <= _MOST_KNOWN else None
+        self._parsing = True
+        self._open(front, known, data, end, length)
         return True
 
-    def _open(self, front: Front, route: FastRoute, rest: memoryview, length: int) -> None:
-        headers = Headers(self._reader.headers)
+    def _open(self, front: Front, known: _KnownHead, data: bytes, at: int, length: int) -> None:
+        """``data`` has the body's beginning at ``at``."""
+        route, headers = known.route, known.headers
         record = front.ledger.begin("POST", route.path, headers)
         record.route = self._path = route.path
         self._record = record
-        self._keep_alive = self._reader.keep_alive and not front.ledger.drain.draining
+        self._keep_alive = known.keep_alive and not front.ledger.drain.draining
         call = self._call = ModelCall(front.services, route.operation, record, headers, self, self._call_over)
         self._missing = length
+        end = at + length
+        here = len(data)
         if not call.admit():
             # Answered already; what is left of its body is nobody's.
-            self._discard = max(length - len(rest), 0)
-            self._backlog += rest[length:]
+            self._discard = max(end - here, 0)
+            self._backlog += data[end:]
             self._reader = _Reader()
             self._go_on_behind()
-        elif len(rest) >= length:
-            self._backlog += rest[length:]
-            self._run(call, bytes(rest[:length]))
+        elif here == end:
+            self._run(call, data[at:])
+        elif here > end:
+            self._backlog += data[end:]
+            self._run(call, data[at:end])
         else:
-            self._body = bytearray(rest)
+            self._body = bytearray(data[at:])
 
     def _take_body(self, data: bytes) -> None:
         body, call = self._body, self._call
@@ -216,6 +274,9 @@ class FastHttpProtocol(BoundedHttpProtocol):
             self._run(call, bytes(body))
 
     def _run(self, call: ModelCall, body: bytes) -> None:
+        if not self._parsing:
+            call.run(self._path, body)
+            return
         reader = self._reader
         if body:
             try:
@@ -294,11 +355,14 @@ def _first_lines(status: int, media_type: str, defaults: RawHeaders) -> bytes:
     return b"".join(lines)
 
 
-def _body_length(head: bytes) -> int | None:
-    """What ``Content-Length`` says, None where the head is not of the plain kind that is read here; httptools judges it afterwards."""
+def _body_length(head: bytes) -> slice | None:
+    """Where the digits of ``Content-Length`` stand, None where the head is not of the plain kind that is read here; httptools judges it afterwards."""
     lowered = head.lower()
     at = lowered.find(b"\r\ncontent-length:")
     if at < 0 or b"\r\ntransfer-encoding" in lowered or b"\r\nexpect" in lowered or b"\r\nupgrade" in lowered:
         return None
-    value = lowered[at + 17 : lowered.find(b"\r\n", at + 2)].strip(b" \t")
-    return int(value) if value.isdigit() and len(value) < 16 else None
+    end = lowered.find(b"\r\n", at + 2)
+    value = lowered[at + 17 : end].lstrip(b" \t")
+    start = end - len(value)
+    digits = value.rstrip(b" \t")
+    return slice(start, start + len(digits)) if digits.isdigit() and len(digits) <= _MOST_DIGITS else None

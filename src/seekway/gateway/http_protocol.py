@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import http
+import re
 from typing import Any, cast
 
 from httptools import HttpRequestParser
@@ -14,6 +15,23 @@ from seekway.gateway.dialects.openai_errors import encode_error
 
 MOST_HEAD_BYTES = 64 * 1024
 _MOST_FRAMING = 16
+
+
+_UPGRADE = re.compile(rb"(?<=\r\n)upgrade(?=:)", re.IGNORECASE)
+
+
+def _without_upgrade(data: bytes) -> bytes:
+    """``data``, which begins with a head or a part of one, with ``Upgrade`` under another name.
+
+    A server may ignore the header (RFC 9110, 7.8), and then the request is one of HTTP/1.1 like any other; the parser would leave out its body.
+    The name is as long as the other, so that nothing of the framing changes.
+    """
+    found = _UPGRADE.search(data)
+    if found is None:
+        return data
+    end = data.find(b"\r\n\r\n") + 2
+    head = data[:end] if end > 1 else data
+    return _UPGRADE.sub(b"ignored", head) + data[len(head) :]
 
 
 class BoundedHttpProtocol(HttpToolsProtocol):
@@ -50,6 +68,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         message, in_body, body_bytes = self._messages, self._in_message and not self._in_head, self._body_bytes
+        if not in_body:
+            data = _without_upgrade(data)
         super().data_received(data)
         if self.transport.is_closing():
             return
@@ -89,7 +109,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         super().on_headers_complete()
         self._head_came()
         if parser.should_upgrade():
-            # The parser passes over what stands behind a request to upgrade, so no later request can be told from it.
+            # One whose header came in pieces: the parser passes over what stands behind it, so no later request can be told from it.
             self.cycle.keep_alive = False
 
     def on_message_complete(self) -> None:

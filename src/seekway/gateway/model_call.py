@@ -6,8 +6,8 @@ The pipeline feeds it events, it feeds the client's connection; a slow client ho
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Generic, Protocol, TypeVar
 
 from structlog.typing import FilteringBoundLogger
 
@@ -20,7 +20,7 @@ from seekway.core.errors import (
     SeekwayError,
     unforeseen,
 )
-from seekway.core.ports import Flow
+from seekway.core.ports import AnswerSink, Flow
 from seekway.core.sections.gateway import GatewaySettings
 from seekway.core.types import Event, GenerateRequest
 from seekway.gateway.authentication import Authenticator
@@ -33,6 +33,7 @@ from seekway.pipeline.caller import ANONYMOUS
 from seekway.pipeline.exchange import Exchange, Headers
 from seekway.pipeline.pipeline import Pipeline
 
+T = TypeVar("T")
 MakeEncoder = Callable[[Exchange], Encoder]
 _STREAM_HEADERS = [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
 _JSON = "application/json"
@@ -51,7 +52,7 @@ class Operation(Protocol):
     def errors(self) -> ErrorForm: ...
 
     def open(self, call: ModelCall, path: str, body: bytes, /) -> None:
-        """Read ``body`` and begin: ``call.generate`` or ``call.compute``, once. Raises a ``SeekwayError`` for what cannot be read."""
+        """Read ``body`` and begin: ``call.generate`` or ``call.inquire``, once. Raises a ``SeekwayError`` for what cannot be read."""
         ...
 
 
@@ -200,9 +201,9 @@ class ModelCall:
         self._make_encoder = make_encoder
         self._flow = self._services.pipeline.start(request, self._exchange, self)
 
-    def compute(self, work: Awaitable[bytes]) -> None:
-        """Answer with what ``work`` makes, one JSON body."""
-        self._flow = _Work(work, self)
+    def inquire(self, start: Callable[[AnswerSink[T]], Flow], encode: Callable[[T], bytes]) -> None:
+        """Ask a question; its answer, as ``encode`` writes it, is one JSON body."""
+        self._flow = start(_Reply(self, encode))
 
     def left_s(self) -> float:
         return max(self._deadline - self._loop.time(), 0.001)
@@ -348,28 +349,22 @@ class ModelCall:
         self._at_end()
 
 
-class _Work:
-    """The flow of an answer that is one awaited body."""
+class _Reply(Generic[T]):
+    """The sink of a question whose answer is one body."""
 
-    def __init__(self, work: Awaitable[bytes], call: ModelCall) -> None:
-        # Not in a task group: it is the call's own, which ends it when the client goes.
-        self._task = asyncio.get_running_loop().create_task(self._do(work, call))
+    __slots__ = ("_call", "_encode")
 
-    def pause(self) -> None:
-        """One body is not held back."""
+    def __init__(self, call: ModelCall, encode: Callable[[T], bytes]) -> None:
+        self._call = call
+        self._encode = encode
 
-    def resume(self) -> None:
-        """See :meth:`pause`."""
-
-    def cancel(self) -> None:
-        self._task.cancel()
-
-    async def _do(self, work: Awaitable[bytes], call: ModelCall) -> None:
+    def answer(self, result: T) -> None:
         try:
-            body = await work
-        except SeekwayError as error:
-            call.fail(error)
-        except Exception as error:  # noqa: BLE001 - the task's edge: the client must hear of it
-            call.fail(unforeseen(error))
-        else:
-            call.answer(_JSON, body)
+            body = self._encode(result)
+        except Exception as error:  # noqa: BLE001 - the request's edge: called from a connection's callback
+            self._call.break_off(error)
+            return
+        self._call.answer(_JSON, body)
+
+    def fail(self, error: SeekwayError) -> None:
+        self._call.fail(error)

@@ -134,9 +134,9 @@ class Calls:
         error = _first(failure)
         if isinstance(error, SeekwayError) and not isinstance(error, OperatorError):
             if isinstance(error, InternalError) and error.__cause__ is not None:
-                self._log.error("a call failed", request_id=visit.request_id, exc_info=error.__cause__)
+                self._log.error("call_failed", request_id=visit.request_id, exc_info=error.__cause__)
             return error
-        self._log.error("a call failed", request_id=visit.request_id, exc_info=error)
+        self._log.error("call_failed", request_id=visit.request_id, exc_info=error)
         return InternalError("This call failed for a reason of ours; the log says why.")
 
 

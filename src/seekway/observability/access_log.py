@@ -22,7 +22,7 @@ _PIPE_BYTES = 4096
 
 
 class AccessLine(msgspec.Struct, omit_defaults=True):
-    """Times in milliseconds. ``key`` is a key's public id."""
+    """Times in milliseconds. ``key`` is a key's public id; ``fallback`` the canary rule whose backends failed."""
 
     timestamp: str
     level: str
@@ -37,12 +37,17 @@ class AccessLine(msgspec.Struct, omit_defaults=True):
     tenant: str = ""
     key: str = ""
     cache: str = ""
+    fallback: str = ""
     attempts: int = 0
     ttft_ms: float | None = None
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     finish_reason: str = ""
     error_type: str = ""
+    guardrails: tuple[str, ...] = ()
+    policy: str = ""
+    language: str = ""
+    trimmed_messages: int = 0
 
 
 class AccessLog:
@@ -121,12 +126,17 @@ class AccessLog:
             record.tenant,
             record.key_id,
             record.cache,
+            record.fallback,
             record.attempts,
             None if first is None else round(first * 1000, 2),
             None if usage is None else usage.prompt_tokens,
             None if usage is None else usage.completion_tokens,
             record.finish_reason,
             record.error,
+            record.guardrails,
+            record.policy,
+            record.language,
+            record.trimmed_messages,
         )
 
     def _timestamp(self, at: float) -> str:

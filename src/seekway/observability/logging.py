@@ -1,4 +1,8 @@
-"""Structured logs on standard error: lines for people on a terminal, JSON elsewhere; secrets are masked in every field."""
+"""Structured logs on standard error: lines for people on a terminal, JSON elsewhere; secrets are masked in every field.
+
+An event is a name in lower case with underscores, what it is about before what happened to it (``process_died``, ``config_refused``);
+the particulars are fields of their own. So it can be searched for, and counted, whatever the sentence of the day would be.
+"""
 
 from __future__ import annotations
 

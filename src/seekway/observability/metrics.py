@@ -67,6 +67,9 @@ class Metrics:
             ("route", "status"),
         )
         self._errors = counter("seekway_errors", "Failed requests by error code.", ("code", "model"))
+        self._fallbacks = counter(
+            "seekway_fallbacks", "Requests that left a canary rule whose backends failed.", ("rule",)
+        )
         self._in_flight = Gauge(
             "seekway_http_requests_in_flight",
             "HTTP and gRPC requests being answered, the scrape that asks among them.",
@@ -96,6 +99,8 @@ class Metrics:
             self._errors.add((record.error, model))
         if not operation:
             return
+        if record.fallback:
+            self._fallbacks.add((record.fallback,))
         labels = (operation, model)
         self._duration.observe((operation, model, record.error), record.duration_s())
         first, each, usage = record.time_to_first_token_s(), record.time_per_output_token_s(), record.usage

@@ -17,6 +17,8 @@ class RequestRecord:
     """The key's public name, never the key."""
     cache: str = ""
     """``hit``, ``semantic``, ``miss`` or ``bypass`` where a cache was asked."""
+    fallback: str = ""
+    """The rule whose backends failed, where the request then went to the model that was asked for."""
     attempts: int = 0
     """How often a backend was asked."""
     ended: float = 0.0
@@ -28,6 +30,14 @@ class RequestRecord:
     streamed_tokens: float = 0.0
     """Guesses of the prompt's and the answer's tokens, kept where limits or budgets may need them; ``usage`` is what counts when it came."""
     finish_reason: str = ""
+    guardrails: tuple[str, ...] = ()
+    """What the guardrails found, as ``part:category:action``; never the text."""
+    policy: str = ""
+    """The guardrails' policy it came under, where something was found."""
+    language: str = ""
+    """Of the last user message, where a stage has looked."""
+    trimmed_messages: int = 0
+    """Messages left out so that the rest fits the model's context."""
     error: str = ""
     """The error's stable code, empty when all went well."""
 

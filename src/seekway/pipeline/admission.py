@@ -5,10 +5,15 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 from seekway.core.errors import SeekwayError, unforeseen
-from seekway.core.ports import EventSink, Flow
+from seekway.core.ports import Flow
 from seekway.core.types import GenerateRequest
+
+
+class _Fails(Protocol):
+    def fail(self, error: SeekwayError, /) -> None: ...
 
 
 class Admission:
@@ -22,7 +27,7 @@ class Admission:
         waited: Awaitable[GenerateRequest],
         rest: Callable[[], Awaitable[GenerateRequest]],
         go: Callable[[GenerateRequest], Flow],
-        sink: EventSink,
+        sink: _Fails,
     ) -> None:
         self._waited = waited
         self._flow: Flow | None = None
@@ -51,7 +56,7 @@ class Admission:
             self._waited.close()
 
     async def _wait(
-        self, rest: Callable[[], Awaitable[GenerateRequest]], go: Callable[[GenerateRequest], Flow], sink: EventSink
+        self, rest: Callable[[], Awaitable[GenerateRequest]], go: Callable[[GenerateRequest], Flow], sink: _Fails
     ) -> None:
         self._begun = True
         try:

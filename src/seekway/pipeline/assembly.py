@@ -25,6 +25,7 @@ from seekway.pipeline.shaping import Shaping
 from seekway.pipeline.stages.allow_models import AllowModels
 from seekway.pipeline.stages.apply_defaults import ApplyDefaults
 from seekway.pipeline.stages.count_usage import CountUsage
+from seekway.pipeline.stages.processing import processing_stages
 from seekway.pipeline.stages.prune_reasoning import PruneReasoning
 from seekway.pipeline.stages.resolve_alias import ResolveAlias
 from seekway.pipeline.stages.restore_reasoning import reasoning_stages
@@ -36,6 +37,7 @@ def build_pipeline(settings: Settings, members: Sequence[Member], parts: Lasting
 
     Raises ``ConfigError`` for settings that cannot be followed; ``parts`` then go on as they were.
     """
+    processing = processing_stages(settings.processing)
     endpoints = {member.name: _endpoint(member, settings, parts) for member in members}
     routes = BackendDirectory(
         members, on_heard=lambda member, away: endpoints[member.name].heard_of(loop.time(), away=away)
@@ -43,20 +45,36 @@ def build_pipeline(settings: Settings, members: Sequence[Member], parts: Lasting
     names = ModelNames(routes, settings.aliases, settings.default_model)
     router = Router(routes, names, endpoints, settings.routing, settings.routes, Random())  # noqa: S311 - no secret hangs on it
     shaping = Shaping((ThinkingRules(), ApplyDefaults(), PruneReasoning()), parts.book)
-    dispatcher = Dispatcher(loop, _selected, shaping, _policies(settings), Random())  # noqa: S311
+    dispatcher = Dispatcher(loop, _selected, shaping, _policies(settings), Random(), parts.lanes)  # noqa: S311
     look_up_answer, keep_answer = parts.use_cache(settings, names)
+    guardrails = parts.guardrails.use(settings)
     parts.quota.use(settings)
     restore_reasoning, note_reasoning = reasoning_stages(settings.reasoning, parts.reasoning)
-    parts.take_over(routes, endpoints)
+    parts.take_over(routes, endpoints, dispatcher.lanes_by_name)
     return Pipeline(
         admission_stages=(AllowModels(), ResolveAlias(names, router), *parts.quota.request_stages),
-        request_stages=(*look_up_answer, *restore_reasoning),
+        request_stages=(
+            *guardrails.review_input,
+            *processing.before,
+            *look_up_answer,
+            *guardrails.mark_prompt,
+            *restore_reasoning,
+        ),
         shaping=shaping,
-        stream_stages=(*keep_answer, *note_reasoning, *parts.quota.stream_stages, CountUsage()),
+        stream_stages=(
+            *keep_answer,
+            *processing.reasoning,
+            *note_reasoning,
+            *guardrails.review_output,
+            *parts.quota.stream_stages,
+            *processing.after,
+            CountUsage(),
+        ),
         dispatcher=dispatcher,
         routes=routes,
         names=names,
         book=parts.book,
+        review=next(iter(guardrails.review_input), None),
     )
 
 

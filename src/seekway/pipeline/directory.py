@@ -16,8 +16,9 @@ from typing import Literal
 import msgspec
 
 from seekway.core.errors import BackendUnavailable, InvalidRequest, ModelNotFound, SeekwayError
-from seekway.core.ports import Backend, PushBackend
+from seekway.core.ports import AskedBackend, Backend, PushBackend
 from seekway.core.types import Capability, EngineStats, ModelInfo
+from seekway.pipeline.asked import asked_port
 from seekway.pipeline.pumped import push_port
 
 BackendKind = Literal["local", "openai", "deepseek"]
@@ -27,7 +28,7 @@ BackendKind = Literal["local", "openai", "deepseek"]
 class Member:
     """A backend under the name it has in logs and metrics; ``local`` is our own model service.
 
-    ``source`` is the backend's pushed side, which the pipeline talks to.
+    ``source`` and ``asked`` are the backend's pushed sides, for generations and for questions, which the pipeline talks to.
     The rest is what is said of it in the settings (:mod:`seekway.core.sections.backends`).
     """
 
@@ -40,8 +41,10 @@ class Member:
     tags: tuple[str, ...] = ()
     cost: float = 1.0
     source: PushBackend = field(init=False, repr=False, compare=False)
+    asked: AskedBackend = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "asked", asked_port(self.backend))
         object.__setattr__(self, "source", push_port(self.backend))
 
 

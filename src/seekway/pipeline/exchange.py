@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from seekway.core.errors import InternalError
 from seekway.core.types import Capability, Event
@@ -12,27 +13,35 @@ from seekway.pipeline.caller import ANONYMOUS, Caller
 from seekway.pipeline.directory import Route
 
 if TYPE_CHECKING:
+    from seekway.pipeline.guardrails.review.notes import ReviewNotes
     from seekway.pipeline.routing.endpoint import Endpoint
     from seekway.pipeline.routing.selection import Selection
 
 
 class Headers:
-    """A request's headers as they came; names are lower-case bytes, values are read as Latin-1."""
+    """A request's headers as they came; names are lower-case bytes, values are read as Latin-1.
 
-    __slots__ = ("_raw",)
+    The requests of a connection whose heads are equal share one. ``key_digest`` is what the API key in them was found to have,
+    None while nobody has looked.
+    """
+
+    __slots__ = ("_first", "key_digest")
 
     def __init__(self, raw: Sequence[tuple[bytes, bytes]] = ()) -> None:
-        self._raw = raw
+        # Backwards, so that of equal names the first one stays.
+        self._first = dict(reversed(raw))
+        self.key_digest: bytes | None = None
 
     def get(self, name: bytes) -> str | None:
         """The first value of ``name``, which is given in lower case."""
-        for known, value in self._raw:
-            if known == name:
-                return value.decode("latin-1")
-        return None
+        value = self._first.get(name)
+        return None if value is None else value.decode("latin-1")
 
 
 NO_HEADERS = Headers()
+_FALLBACK = b"x-seekway-fallback"
+_PLAIN = " !#$&'()*+,/:;=?@[]"
+"""What an operator's name for a rule may hold and a header can carry."""
 
 
 class Exchange:
@@ -43,6 +52,9 @@ class Exchange:
     ``trial`` marks a text run through the stages for show: nothing of it is counted.
     ``deadline`` is on the event loop's clock.
     ``answer`` is set by a request stage that answers by itself; its events go through the stream stages like a backend's.
+    ``review`` is what the guardrails know of it; None where no policy looks at it.
+    ``language`` is that of the last user message where a stage has looked, a code of ISO 639 or BCP 47, empty where it cannot be told.
+    ``prompt_marker`` is the word that a stage has put into the system prompt, so that it is known when it leaks; empty where none is.
     ``response_headers`` are added to the answer's head, names in lower case.
     """
 
@@ -50,6 +62,11 @@ class Exchange:
     selection: Selection[Endpoint] | None = None
     capability: Capability | None = None
     answer: Sequence[Event] | None = None
+    review: ReviewNotes | None = None
+    language: str | None = None
+    prompt_marker: str = ""
+    behind: Callable[[], Selection[Endpoint] | None] | None = None
+    """Where a request goes after all whose canary fails; set where it may."""
 
     def __init__(
         self,
@@ -87,6 +104,12 @@ class Exchange:
         self.route = route
         self.record.model = route.model.id
         self.record.backend = route.member.name
+
+    def fell_back(self, rule: str) -> None:
+        """The request leaves the way of ``rule``, a canary that failed; the record and the answer's head say so."""
+        self.behind = None
+        self.record.fallback = rule
+        self.response_headers.append((_FALLBACK, quote(rule, safe=_PLAIN).encode()))
 
     def on_end(self, call: Callable[[], None]) -> None:
         """Have ``call`` run once when the exchange is over, however it ended; ``record`` then says how. It must not raise."""

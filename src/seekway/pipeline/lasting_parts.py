@@ -17,6 +17,9 @@ from seekway.pipeline.cache.redis_client import open_redis
 from seekway.pipeline.cache.redis_store import RedisClient
 from seekway.pipeline.cache.stages import KeepAnswer, LookUpAnswer
 from seekway.pipeline.directory import BackendDirectory
+from seekway.pipeline.dispatch.desk import Lane
+from seekway.pipeline.guardrails.detectors import Detectors
+from seekway.pipeline.guardrails.guardrails import Guardrails, MakeDetector
 from seekway.pipeline.names import ModelNames
 from seekway.pipeline.quota.quota import Quota
 from seekway.pipeline.reasoning_memory import LocalReasoningMemory
@@ -27,18 +30,27 @@ from seekway.pipeline.stage import FigureBook, RequestStage, StreamStage
 class LastingParts:
     """Counters, and everything that was learned of the backends and the callers or is kept for them.
 
-    ``processes`` is how many gateways share the port. Raises ``ConfigError`` when something they stand on cannot be used.
+    ``processes`` is how many gateways share the port; ``make_detector`` makes the guardrails' detectors, by default the real ones. Raises ``ConfigError`` when something they stand on cannot be used.
     """
 
-    def __init__(self, settings: Settings, log: FilteringBoundLogger, *, processes: int = 1) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        log: FilteringBoundLogger,
+        *,
+        processes: int = 1,
+        make_detector: MakeDetector | None = None,
+    ) -> None:
         self._log = log
         self.book = FigureBook()
         self.reasoning = LocalReasoningMemory(ReasoningSettings())
         self.quota = Quota(settings, log, processes=processes)
+        self.guardrails = Guardrails(log, make_detector or Detectors())
         self.cache: AnswerCache | None = None
         self.cache_counts = CacheCounts()
         self.routes: BackendDirectory | None = None
         self.endpoints: Mapping[str, Endpoint] = {}
+        self.lanes: Mapping[str, Lane] = {}
         self._replaced: list[AnswerCache] = []
         self._cache_changed = asyncio.Event()
         self._redis: tuple[RedisClient, tuple[type[Exception], ...]] | None = None
@@ -72,11 +84,11 @@ class LastingParts:
     def cache_size(self) -> CacheSize:
         return CacheSize(0, 0, 0) if self.cache is None else self.cache.size()
 
-    def take_over(self, routes: BackendDirectory, endpoints: Mapping[str, Endpoint]) -> None:
+    def take_over(self, routes: BackendDirectory, endpoints: Mapping[str, Endpoint], lanes: Mapping[str, Lane]) -> None:
         """Go by these from now on; what the former directory heard of backends that stay is known to the new one."""
         if self.routes is not None:
             routes.adopt(self.routes)
-        self.routes, self.endpoints = routes, endpoints
+        self.routes, self.endpoints, self.lanes = routes, endpoints, lanes
 
     async def run(self) -> None:
         """The work behind them, until cancelled."""
@@ -87,6 +99,7 @@ class LastingParts:
     async def close(self) -> None:
         """After the last request."""
         await self.quota.close()
+        self.guardrails.close()
         for cache in (*self._replaced, self.cache):
             if cache is not None:
                 await cache.close()

@@ -6,24 +6,27 @@ The lists given to :class:`Pipeline` are the documentation of what happens to a 
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from typing import TypeVar
 
 import msgspec
 
+from seekway.core.asking import answer_of
 from seekway.core.errors import SeekwayError
-from seekway.core.ports import EventSink, Flow
+from seekway.core.ports import AnswerSink, EventSink, Flow
 from seekway.core.types import (
     Capability,
     EmbedRequest,
     EmbedResult,
     GenerateRequest,
+    Message,
     RerankRequest,
     RerankResult,
     TokenCount,
-    Usage,
 )
 from seekway.pipeline.admission import Admission
+from seekway.pipeline.counted import Counted
 from seekway.pipeline.directory import BackendDirectory, Route
 from seekway.pipeline.dispatch.dispatcher import Dispatcher
 from seekway.pipeline.exchange import Exchange
@@ -34,11 +37,14 @@ from seekway.pipeline.stage import FigureBook, RequestStage, StageFigures, Strea
 from seekway.pipeline.stream_chain import OpenFilter, StreamChain
 from seekway.pipeline.trial import StageTrace, try_stages
 
+T = TypeVar("T")
+
 
 class Pipeline:
     """Stages run in the order given; the first of ``admission_stages`` must resolve the model's name.
 
     ``admission_stages`` are for whatever is asked of a model, ``request_stages`` and ``stream_stages`` for generation.
+    ``review`` looks at texts that are to be embedded or ranked; for generation it stands among ``request_stages``.
     ``shaping`` fits an admitted request to the backend it goes to, each time ``dispatcher`` sends it to one.
     """
 
@@ -52,6 +58,8 @@ class Pipeline:
         routes: BackendDirectory,
         names: ModelNames,
         book: FigureBook,
+        *,
+        review: RequestStage | None = None,
     ) -> None:
         self.routes = routes
         self.names = names
@@ -61,6 +69,7 @@ class Pipeline:
         self._request_stages = tuple(
             (stage, book.of(stage.name, "request")) for stage in (*admission_stages, *request_stages)
         )
+        self._review = None if review is None else (review, book.of(review.name, "request"))
         self._stream_stages = tuple((stage, book.of(stage.name, "stream")) for stage in stream_stages)
 
     def figures(self) -> tuple[StageFigures, ...]:
@@ -101,35 +110,43 @@ class Pipeline:
         return self._go(request, exchange, sink)
 
     async def embed(self, request: EmbedRequest, exchange: Exchange) -> EmbedResult:
-        asked = GenerateRequest(request.id, request.model, prompt="\n".join(request.inputs))
-        await self._admit(asked, exchange, "embed")
-
-        def ask(route: Route) -> Awaitable[EmbedResult]:
-            return route.member.backend.embed(msgspec.structs.replace(request, model=route.name))
-
-        result = await self.dispatcher.ask(asked, exchange, ask)
-        exchange.record.usage = Usage(result.prompt_tokens, 0)
-        return result
+        return await answer_of(partial(self.start_embed, request, exchange))
 
     async def rerank(self, request: RerankRequest, exchange: Exchange) -> RerankResult:
-        asked = GenerateRequest(request.id, request.model, prompt="\n".join((request.query, *request.documents)))
-        await self._admit(asked, exchange, "rerank")
-
-        def ask(route: Route) -> Awaitable[RerankResult]:
-            return route.member.backend.rerank(msgspec.structs.replace(request, model=route.name))
-
-        result = await self.dispatcher.ask(asked, exchange, ask)
-        exchange.record.usage = Usage(result.prompt_tokens, 0)
-        return result
+        return await answer_of(partial(self.start_rerank, request, exchange))
 
     async def count_tokens(self, request: GenerateRequest, exchange: Exchange) -> TokenCount:
         """The tokens of the prompt that the backend would be sent."""
-        admitted = await self._admit(request, exchange, None)
+        return await answer_of(partial(self.start_count, request, exchange))
 
-        def ask(route: Route) -> Awaitable[TokenCount]:
-            return route.member.backend.count_tokens(self._shaping(admitted, exchange))
+    def start_embed(self, request: EmbedRequest, exchange: Exchange, sink: AnswerSink[EmbedResult]) -> Flow:
+        """As :meth:`start`, for a question with one answer."""
 
-        return await self.dispatcher.ask(admitted, exchange, ask)
+        def begin(reviewed: GenerateRequest, route: Route, to: AnswerSink[EmbedResult]) -> Flow:
+            inputs = _contents(reviewed) or request.inputs
+            return route.member.asked.start_embed(msgspec.structs.replace(request, model=route.name, inputs=inputs), to)
+
+        asked = GenerateRequest(request.id, request.model, prompt="\n".join(request.inputs))
+        texts = tuple([Message("user", text) for text in request.inputs]) if self._review else ()
+        return self._inquire(asked, exchange, "embed", begin, Counted(exchange, sink), texts)
+
+    def start_rerank(self, request: RerankRequest, exchange: Exchange, sink: AnswerSink[RerankResult]) -> Flow:
+        def begin(reviewed: GenerateRequest, route: Route, to: AnswerSink[RerankResult]) -> Flow:
+            query, *documents = _contents(reviewed) or (request.query, *request.documents)
+            question = msgspec.structs.replace(request, model=route.name, query=query, documents=tuple(documents))
+            return route.member.asked.start_rerank(question, to)
+
+        asked = GenerateRequest(request.id, request.model, prompt="\n".join((request.query, *request.documents)))
+        texts: tuple[Message, ...] = ()
+        if self._review:
+            texts = (Message("user", request.query), *[Message("tool", document) for document in request.documents])
+        return self._inquire(asked, exchange, "rerank", begin, Counted(exchange, sink), texts)
+
+    def start_count(self, request: GenerateRequest, exchange: Exchange, sink: AnswerSink[TokenCount]) -> Flow:
+        def begin(admitted: GenerateRequest, route: Route, to: AnswerSink[TokenCount]) -> Flow:
+            return route.member.asked.start_count(self._shaping(admitted, exchange), to)
+
+        return self._inquire(request, exchange, None, begin, sink)
 
     async def trial(self, request: GenerateRequest, text: str, exchange: Exchange) -> tuple[StageTrace, ...]:
         """Run ``request`` and then ``text``, as if a model had answered with it, through the stages; asks no backend, counts nothing."""
@@ -154,11 +171,16 @@ class Pipeline:
         return after
 
     async def _admit_rest(
-        self, position: int, waited: Awaitable[GenerateRequest], request: GenerateRequest, exchange: Exchange
+        self,
+        position: int,
+        waited: Awaitable[GenerateRequest],
+        request: GenerateRequest,
+        exchange: Exchange,
+        until: int | None = None,
     ) -> GenerateRequest:
-        """From the stage that has to wait on."""
+        """From the stage that has to wait on, up to ``until``."""
         request = await self._await(position, waited, request)
-        for at in range(position + 1, len(self._request_stages)):
+        for at in range(position + 1, len(self._request_stages) if until is None else until):
             if exchange.answer is not None:
                 break
             stage, figures = self._request_stages[at]
@@ -178,15 +200,43 @@ class Pipeline:
         figures.changed += after is not before
         return after
 
-    async def _admit(
-        self, request: GenerateRequest, exchange: Exchange, capability: Capability | None
-    ) -> GenerateRequest:
-        """Run the stages that are for everything; ``request`` stands for what is asked where that is no generation."""
+    def _inquire(
+        self,
+        request: GenerateRequest,
+        exchange: Exchange,
+        capability: Capability | None,
+        begin: Callable[[GenerateRequest, Route, AnswerSink[T]], Flow],
+        sink: AnswerSink[T],
+        texts: tuple[Message, ...] = (),
+    ) -> Flow:
+        """Run the stages that are for everything, and ask; ``request`` stands for what is asked where that is no generation.
+
+        ``texts`` are reviewed in its place; ``begin`` is then given what the review made of them.
+        """
         exchange.capability = capability
-        for position, (stage, figures) in enumerate(self._request_stages[: self._admission_stages]):
+
+        def go(admitted: GenerateRequest) -> Flow:
+            def ask(reviewed: GenerateRequest) -> Flow:
+                return self.dispatcher.inquire(admitted, exchange, partial(begin, reviewed), sink)
+
+            if self._review is None or not texts:
+                return ask(admitted)
+            stage, figures = self._review
+            after = self._run(stage, figures, GenerateRequest(request.id, request.model, texts), exchange)
+            return (
+                ask(after)
+                if isinstance(after, GenerateRequest)
+                else Admission(after, partial(_awaited, after), ask, sink)
+            )
+
+        until = self._admission_stages
+        for position, (stage, figures) in enumerate(self._request_stages[:until]):
             after = self._run(stage, figures, request, exchange)
-            request = after if isinstance(after, GenerateRequest) else await self._await(position, after, request)
-        return request
+            if not isinstance(after, GenerateRequest):
+                rest = partial(self._admit_rest, position, after, request, exchange, until)
+                return Admission(after, rest, go, sink)
+            request = after
+        return go(request)
 
     def _go(self, request: GenerateRequest, exchange: Exchange, sink: EventSink) -> Flow:
         filters: list[OpenFilter] = []
@@ -202,3 +252,12 @@ class Pipeline:
             flow = self.dispatcher.start(request, exchange, chain)
         chain.flow = flow
         return flow
+
+
+def _contents(request: GenerateRequest) -> tuple[str, ...]:
+    """The texts of messages that stand for no conversation; nothing where none do."""
+    return tuple([message.content for message in request.messages if isinstance(message.content, str)])
+
+
+async def _awaited(waited: Awaitable[GenerateRequest]) -> GenerateRequest:
+    return await waited

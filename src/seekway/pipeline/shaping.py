@@ -55,7 +55,9 @@ class Shaping:
             if shaped is not request:
                 figures.changed += 1
                 request = shaped
-        left_s = None if exchange.deadline is None else exchange.deadline - asyncio.get_running_loop().time()
-        return msgspec.structs.replace(
-            request, model=exchange.resolved.name, deadline_s=None if left_s is None else max(left_s, 0.001)
-        )
+        left_s = exchange.deadline
+        if left_s is not None:
+            left_s -= asyncio.get_running_loop().time()
+            if left_s < 0.001:
+                left_s = 0.001
+        return msgspec.structs.replace(request, model=exchange.resolved.name, deadline_s=left_s)

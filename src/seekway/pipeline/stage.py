@@ -25,10 +25,22 @@ class RequestStage(Protocol):
     ) -> GenerateRequest | Awaitable[GenerateRequest]: ...
 
 
+class AnswerEnded(Exception):
+    """Raised by a filter's ``feed`` or ``end``: ``events`` are the answer's last, ``Usage`` and ``Finish`` among them.
+
+    They go on through the filters after it, which are then ended; those before it are not, as after a failure. The backend's work is cancelled.
+    """
+
+    def __init__(self, by: StreamFilter, events: Sequence[Event]) -> None:
+        super().__init__()
+        self.by = by
+        self.events = events
+
+
 class StreamFilter(Protocol):
     """One stream's way through one stage. Events come in batches, as they arrived; what is returned goes on at once.
 
-    Raises a ``SeekwayError`` to end the answer with it.
+    Raises a ``SeekwayError`` to end the answer with it, and :class:`AnswerEnded` to end it well before the backend does.
     """
 
     def feed(self, events: Sequence[Event], /) -> Sequence[Event]: ...

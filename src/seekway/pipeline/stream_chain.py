@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from seekway.core.errors import SeekwayError, unforeseen
 from seekway.core.ports import EventSink, Flow
 from seekway.core.types import Event
-from seekway.pipeline.stage import StageFigures, StreamFilter
+from seekway.pipeline.stage import AnswerEnded, StageFigures, StreamFilter
 
 OpenFilter = tuple[StreamFilter, StageFigures]
 
@@ -16,7 +16,7 @@ OpenFilter = tuple[StreamFilter, StageFigures]
 class StreamChain:
     """An :class:`EventSink` that runs every batch through ``filters`` and gives what is left to ``sink``.
 
-    A filter that refuses ends the answer with its error, and the work behind it through the ``flow`` it was told of.
+    A filter that refuses ends the answer with its error, one that ends it early ends it well; the work behind is cancelled through ``flow``.
     An exception that is nobody's refusal reaches the sink as an ``InternalError`` with its cause.
     """
 
@@ -33,6 +33,9 @@ class StreamChain:
             return
         try:
             events = self._through(0, events)
+        except AnswerEnded as ended:
+            self._end_early(ended)
+            return
         except Exception as error:  # noqa: BLE001 - this is called by a connection's callback, where nobody else could answer the client
             self._break_off(error)
             return
@@ -43,7 +46,10 @@ class StreamChain:
         if self._ended:
             return
         try:
-            self._end_filters()
+            self._end_filters(0)
+        except AnswerEnded as ended:
+            self._end_early(ended)
+            return
         except Exception as error:  # noqa: BLE001 - as above
             self._break_off(error)
             return
@@ -69,12 +75,29 @@ class StreamChain:
             then = now
         return events
 
-    def _end_filters(self) -> None:
+    def _end_filters(self, first: int) -> None:
         """What a filter held back goes through the filters after it, before they end themselves."""
-        for position, (stream_filter, _) in enumerate(self._filters):
+        for position, (stream_filter, _) in enumerate(self._filters[first:], first):
             held = stream_filter.end()
             if held and (events := self._through(position + 1, held)):
                 self._sink.feed(events)
+
+    def _end_early(self, ended: AnswerEnded) -> None:
+        if self.flow is not None:
+            self.flow.cancel()
+        after = 1 + next(at for at, (stream_filter, _) in enumerate(self._filters) if stream_filter is ended.by)
+        try:
+            if events := self._through(after, ended.events):
+                self._sink.feed(events)
+            self._end_filters(after)
+        except AnswerEnded as again:
+            # A filter further on has something to say of the last events; the list gets shorter each time.
+            self._end_early(again)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._break_off(error)
+        else:
+            self._ended = True
+            self._sink.end()
 
     def _break_off(self, error: Exception) -> None:
         self._ended = True

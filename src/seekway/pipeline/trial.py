@@ -11,7 +11,8 @@ import msgspec
 from seekway.core.errors import SeekwayError
 from seekway.core.types import Event, Finish, GenerateRequest, TextDelta, Usage
 from seekway.pipeline.exchange import Exchange
-from seekway.pipeline.stage import RequestStage, StreamStage
+from seekway.pipeline.guardrails.review.notes import FindingNote
+from seekway.pipeline.stage import AnswerEnded, RequestStage, StreamStage
 
 
 class StageTrace(msgspec.Struct, frozen=True):
@@ -24,6 +25,8 @@ class StageTrace(msgspec.Struct, frozen=True):
     events_in: int = 0
     events: tuple[Event, ...] = ()
     error: str | None = None
+    verdicts: tuple[FindingNote, ...] = ()
+    """What the guardrails found here, and what their policy does about it."""
 
 
 async def try_stages(
@@ -41,10 +44,11 @@ async def try_stages(
             after = stage(request, exchange)
             request = after if isinstance(after, GenerateRequest) else await after
         except SeekwayError as error:
-            traces.append(_refused(stage.name, "request", started, error))
+            traces.append(_refused(stage.name, "request", started, error, exchange))
             return tuple(traces)
         changed = _difference(before, request)
-        traces.append(StageTrace(stage.name, "request", time.perf_counter() - started, changed=changed))
+        seconds = time.perf_counter() - started
+        traces.append(StageTrace(stage.name, "request", seconds, changed=changed, verdicts=_verdicts(exchange)))
     events: Sequence[Event] = (TextDelta(text), Usage(0, 0), Finish("stop"))
     for stage in stream_stages:
         started, count = time.perf_counter(), len(events)
@@ -52,16 +56,33 @@ async def try_stages(
             stream_filter = stage.open(request, exchange)
             if stream_filter is not None:
                 events = (*stream_filter.feed(events), *stream_filter.end())
+        except AnswerEnded as ended:
+            events = ended.events
         except SeekwayError as error:
-            traces.append(_refused(stage.name, "stream", started, error))
+            traces.append(_refused(stage.name, "stream", started, error, exchange))
             return tuple(traces)
         seconds = time.perf_counter() - started
-        traces.append(StageTrace(stage.name, "stream", seconds, events_in=count, events=tuple(events)))
+        traces.append(
+            StageTrace(
+                stage.name, "stream", seconds, events_in=count, events=tuple(events), verdicts=_verdicts(exchange)
+            )
+        )
     return tuple(traces)
 
 
-def _refused(name: str, kind: Literal["request", "stream"], started: float, error: SeekwayError) -> StageTrace:
-    return StageTrace(name, kind, time.perf_counter() - started, error=f"{error.code}: {error}")
+def _refused(
+    name: str, kind: Literal["request", "stream"], started: float, error: SeekwayError, exchange: Exchange
+) -> StageTrace:
+    seconds = time.perf_counter() - started
+    return StageTrace(name, kind, seconds, error=f"{error.code}: {error}", verdicts=_verdicts(exchange))
+
+
+def _verdicts(exchange: Exchange) -> tuple[FindingNote, ...]:
+    """Those since the last call."""
+    if exchange.review is None or not exchange.review.shown:
+        return ()
+    found, exchange.review.shown = tuple(exchange.review.shown), []
+    return found
 
 
 def _difference(before: GenerateRequest, after: GenerateRequest) -> dict[str, tuple[Any, Any]]:

@@ -25,8 +25,9 @@ T = TypeVar("T")
 
 MODELS_SCOPE = "models"
 ADMIN_SCOPE = "admin"
-SCOPES = (MODELS_SCOPE, ADMIN_SCOPE)
-"""``models`` opens the model routes, ``admin`` those that tell of the gateway and change it."""
+METRICS_SCOPE = "metrics"
+SCOPES = (MODELS_SCOPE, ADMIN_SCOPE, METRICS_SCOPE)
+"""``models`` opens the model routes, ``admin`` those that tell of the gateway and change it, ``metrics`` the page that is scraped."""
 
 
 class Retired(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

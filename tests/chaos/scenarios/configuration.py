@@ -16,7 +16,7 @@ async def _broken(stage: Stage) -> None:
         for count, bad in enumerate((good + "\n[[backends]", good.replace("http://", "gopher://")), 1):
             stage.config.write_text(bad, "utf-8")
             stage.reload(served)
-            await served.says("configuration refused", times=count * WORKERS)
+            await served.says("config_refused", times=count * WORKERS)
             await load.answered(stage.some(150))
 
 
@@ -37,7 +37,7 @@ async def _changed(stage: Stage) -> None:
             await load.streams(2)
             stage.write(*backends, more=more, backend=line)
             stage.reload(served)
-            await served.says("configuration in force", times=count * WORKERS)
+            await served.says("config_in_force", times=count * WORKERS)
             for backend in backends:
                 await backend.reached(2)
             await load.answered(stage.some(100))

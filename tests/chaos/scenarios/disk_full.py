@@ -12,7 +12,8 @@ from tests.chaos.stage import WORKERS, Skipped, Stage
 _SIZE = 1024 * 1024
 
 
-async def _mount(stage: Stage) -> Path:
+async def mounted_disk(stage: Stage) -> Path:
+    """A small disk of its own, until the scenario is over."""
     disk = stage.folder / "disk"
     disk.mkdir()
     if await _run("mount", "-t", "tmpfs", "-o", f"size={_SIZE}", "seekway-chaos", str(disk)):
@@ -33,7 +34,8 @@ async def _run(*command: str) -> int:
     return await process.wait()
 
 
-def _fill(disk: Path) -> Path:
+def fill(disk: Path) -> Path:
+    """Until nothing more goes onto it; the file that fills it."""
     filler = disk / "filler"
     try:
         with filler.open("wb", buffering=0) as file:
@@ -45,7 +47,7 @@ def _fill(disk: Path) -> Path:
 
 
 async def _play(stage: Stage) -> None:
-    disk = await _mount(stage)
+    disk = await mounted_disk(stage)
     a, b, c = await stage.backend("a"), await stage.backend("b"), await stage.backend("c")
     stage.write(a, b)
     async with AsyncExitStack() as rest:
@@ -53,7 +55,7 @@ async def _play(stage: Stage) -> None:
         load = await rest.enter_async_context(stage.under_load(served))
         await load.answered(stage.some(100))
         before = {gateway.pid for gateway in served.gateways()}
-        filler = _fill(disk)
+        filler = fill(disk)
         await load.answered(stage.some(400))
         # A configuration read anew must not need the disk either.
         stage.write(a, b, c)
@@ -62,7 +64,7 @@ async def _play(stage: Stage) -> None:
         filler.unlink()
         stage.write(a, b)
         stage.reload(served)
-        await served.says("configuration in force", times=WORKERS)
+        await served.says("config_in_force", times=WORKERS)
         await load.answered(stage.some(100))
         stage.expect({gateway.pid for gateway in served.gateways()} == before, "a gateway died of it")
 

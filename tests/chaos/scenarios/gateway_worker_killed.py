@@ -16,7 +16,7 @@ async def _play(stage: Stage) -> None:
         await load.answered(stage.some(150))
         await load.streams(3)
         served.gateways()[0].kill()
-        await served.says("process serves again")
+        await served.says("process_back")
         await load.answered(stage.some(300))
     stage.expect(len(served.gateways()) == 2, "there are not two gateways again")
 

@@ -23,13 +23,13 @@ async def _play(stage: Stage) -> None:
         await load.answered(stage.some(150))
         stage.write(_Nameless(), b, more=CONTINUE)
         stage.reload(served)
-        await served.says("configuration in force", times=WORKERS)
+        await served.says("config_in_force", times=WORKERS)
         await load.answered(stage.some(400))
         stage.write(a, b, more=CONTINUE)
         stage.reload(served)
-        await served.says("configuration in force", times=2 * WORKERS)
+        await served.says("config_in_force", times=2 * WORKERS)
         await a.reached(3)
         await load.answered(stage.some(100))
 
 
-NAME_GONE = Scenario("dns-gone", _play)
+NAME_GONE = Scenario("name-unknown", _play)

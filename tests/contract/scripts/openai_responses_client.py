@@ -116,6 +116,17 @@ def tools():
 
 
 @check
+def namespaces():
+    town = {"type": "namespace", "name": "town", "description": "About towns.", "tools": [FUNCTION]}
+    chosen = {**NAMED, "namespace": "town"}
+    response = create(input=[WEATHER], tools=[town], tool_choice=chosen, max_output_tokens=64)
+    (call,) = [item for item in response.output if item.type == "function_call"]
+    output = {"type": "function_call_output", "call_id": call.call_id, "output": "18 C, clear"}
+    after = create(input=[WEATHER, *response.output, output], tools=[town])
+    return {"name": call.name, "namespace": call.namespace, "tool": response.tools[0].type, "after": answer(after)}
+
+
+@check
 def tools_streamed():
     return streamed(input=[WEATHER], tools=[FUNCTION], tool_choice=NAMED, max_output_tokens=64)
 

@@ -23,7 +23,7 @@ from seekway.core.types import (
     Finish,
     TextDelta,
 )
-from seekway.engine.upstream import dialing
+from seekway.engine.upstream import dialing, names
 from seekway.engine.upstream import generation as generation_module
 from seekway.engine.upstream.backend import UpstreamBackend
 from tests.fakes.upstream import (
@@ -118,7 +118,7 @@ async def test_a_name_service_that_is_away_takes_no_known_backend_with_it(monkey
         await good_chat(exchange)
         exchange.hang_up()
 
-    monkeypatch.setattr(dialing, "_RESOLVED_FOR_S", 0.0)
+    monkeypatch.setattr(names, "FRESH_S", 0.0)
     async with connected(closing) as (upstream, backend):
         assert await collect(backend) == HELLO
         monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", gone)

@@ -313,7 +313,7 @@ async def test_what_a_worker_prints_is_logged_line_by_line() -> None:
     log = LogCapture()
     async with worker(log=log) as backend:
         await answer(backend, "say one two")
-    lines = {(entry["stream"], entry["line"]) for entry in log.entries if entry["event"] == "worker output"}
+    lines = {(entry["stream"], entry["line"]) for entry in log.entries if entry["event"] == "worker_output"}
     assert lines == {("stdout", "one two"), ("stderr", "one two")}
 
 

@@ -15,7 +15,9 @@ from prometheus_client import CollectorRegistry
 
 from seekway.core.sections.cache import CacheSettings
 from seekway.core.sections.gateway import GatewaySettings
+from seekway.core.sections.guardrails import GuardrailSettings
 from seekway.core.sections.log import LogSettings
+from seekway.core.sections.processing import ProcessingSettings
 from seekway.core.settings import Settings
 from seekway.gateway.application import create_app
 from seekway.gateway.authentication import Authenticator
@@ -32,6 +34,7 @@ from seekway.observability.logging import make_logger
 from seekway.observability.metrics import Metrics
 from seekway.pipeline.assembly import build_pipeline
 from seekway.pipeline.directory import Member
+from seekway.pipeline.guardrails.guardrails import MakeDetector
 from seekway.pipeline.lasting_parts import LastingParts
 from seekway.security.keys import KeyTable
 from tests.fakes.backend import FakeBackend
@@ -41,6 +44,7 @@ PROTOCOL: type[BoundedHttpProtocol] = FastHttpProtocol
 
 
 CACHE = CacheSettings()
+PROCESSING = ProcessingSettings()
 
 
 class _Server(uvicorn.Server):
@@ -144,17 +148,27 @@ async def serving(
     *,
     others: Sequence[Member] = (),
     keys: str | None = None,
+    table: KeyTable | None = None,
     http: type[BoundedHttpProtocol] | None = None,
     most_s: float = 30,
+    guardrails: GuardrailSettings | None = None,
+    detectors: MakeDetector | None = None,
 ) -> AsyncGenerator[Served]:
     backend, http = backend or FakeBackend(), http or PROTOCOL
-    settings = Settings(gateway=gateway or GatewaySettings(), aliases={"short": "fake"}, cache=CACHE)
+    settings = Settings(
+        gateway=gateway or GatewaySettings(),
+        aliases={"short": "fake"},
+        cache=CACHE,
+        # What they hold back and note has tests of its own; the others look at every byte.
+        guardrails=guardrails or GuardrailSettings(enabled=False),
+        processing=PROCESSING,
+    )
     metrics, drain, log = Metrics(CollectorRegistry()), Drain(), io.StringIO()
     log_settings = LogSettings(level="debug", format="json")
     logger, access_log = make_logger(log_settings, log), AccessLog(log_settings, log)
-    parts = LastingParts(settings, logger)
+    parts = LastingParts(settings, logger, make_detector=detectors)
     pipeline = build_pipeline(settings, [Member("own", backend), *others], parts, asyncio.get_running_loop())
-    services = CallServices(settings.gateway, pipeline, Authenticator(key_table(keys)), drain, logger)
+    services = CallServices(settings.gateway, pipeline, Authenticator(table or key_table(keys)), drain, logger)
     front = Front(services, model_routes(), RequestLedger(drain, metrics, access_log), logger)
     app = create_app(front, metrics=metrics)
     server = _Server(uvicorn.Config(app, log_config=None, http=http, lifespan="on", timeout_graceful_shutdown=5))
@@ -168,10 +182,10 @@ async def serving(
                 server.should_exit = True
 
 
-def key_table(keys: str | None) -> KeyTable | None:
+def key_table(keys: str | KeyTable | None) -> KeyTable | None:
     """From the lines of a plain key file."""
-    if keys is None:
-        return None
+    if keys is None or isinstance(keys, KeyTable):
+        return keys
     table = KeyTable()
     table.add_plain(keys)
     return table

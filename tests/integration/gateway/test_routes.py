@@ -10,8 +10,10 @@ import msgspec
 import pytest
 
 from seekway.core.errors import BackendUnavailable
+from seekway.core.sections.gateway import GatewaySettings
 from seekway.core.types import Finish, GenerateRequest, TextDelta, TokenLogprob, TopLogprob, Usage
 from seekway.pipeline.directory import Member
+from seekway.security.keys import KeyRecord, KeyTable, digest_of
 from tests.fakes.backend import FakeBackend, model_info
 from tests.integration.gateway.served import serving
 
@@ -237,3 +239,55 @@ async def test_the_document_describes_the_bodies() -> None:
         for name in {part.split('"')[0] for part in text.split("#/components/schemas/")[1:]}:
             assert name in schemas
         assert (await served.ask("GET", "/docs")).status == 200
+
+
+def table(**scopes: tuple[str, ...]) -> KeyTable:
+    """A key of each name, which opens its scopes."""
+    return KeyTable(
+        [
+            KeyRecord(id=name, digest=digest_of(name.encode()).hex(), created=0, tenant=f"of {name}", scopes=opened)
+            for name, opened in scopes.items()
+        ]
+    )
+
+
+PAGES = ("/metrics", "/docs", "/openapi.json")
+
+
+@pytest.mark.parametrize(
+    ("gateway", "is_open"),
+    [
+        (GatewaySettings(), True),
+        (GatewaySettings(open_pages=False), False),
+        (GatewaySettings(host="0.0.0.0"), False),
+        (GatewaySettings(host="0.0.0.0", open_pages=True), True),
+    ],
+    ids=["loopback", "closed", "outside", "outside and opened"],
+)
+async def test_the_pages_are_open_where_the_settings_say(gateway: GatewaySettings, is_open: bool) -> None:
+    async with serving(gateway=gateway, table=table(asks=("models",), scrapes=("metrics",), runs=("admin",))) as served:
+        for page in PAGES:
+            assert (await served.ask("GET", page)).status == (200 if is_open else 401)
+        assert (await served.ask("GET", "/health")).status == 200
+        if is_open:
+            return
+        allowed = {
+            key: [(await served.ask("GET", page, headers=[f"authorization: Bearer {key}"])).status for page in PAGES]
+            for key in ("asks", "scrapes", "runs")
+        }
+        assert allowed == {"asks": [403, 200, 200], "scrapes": [200, 200, 200], "runs": [200, 200, 200]}
+
+
+async def test_without_keys_every_page_is_open() -> None:
+    async with serving(gateway=GatewaySettings(open_pages=False)) as served:
+        assert [(await served.ask("GET", page)).status for page in PAGES] == [200, 200, 200]
+
+
+@pytest.mark.parametrize("path", ["/v1/models", "/v1/models/fake", "/api/v1/models", "/api/v1/data", "/metrics"])
+async def test_the_log_says_who_asked(path: str) -> None:
+    gateway = GatewaySettings(open_pages=False)
+    async with serving(gateway=gateway, table=table(boss=("models", "admin"))) as served:
+        assert (await served.ask("GET", path, headers=["x-api-key: boss"])).status == 200
+        lines = [msgspec.json.decode(line, type=dict[str, object]) for line in served.log().splitlines()]
+        (line,) = [line for line in lines if line["event"] == "request"]
+        assert (line["path"], line["tenant"], line["key"]) == (path, "of boss", "boss")

@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from seekway.core.sections.gateway import GatewaySettings
-from seekway.core.types import Finish, TextDelta, Usage
+from seekway.core.types import Finish, GenerateRequest, TextDelta, Usage
 from seekway.gateway.fast_path import FastHttpProtocol
 from seekway.gateway.http_protocol import MOST_HEAD_BYTES
 from tests.fakes.backend import HANG, FakeBackend
@@ -66,6 +66,11 @@ def statuses(answers: bytes) -> list[bytes]:
     return [part[:3] for part in answers.split(b"HTTP/1.1 ")[1:]]
 
 
+UPGRADES = (
+    ("connection: upgrade", "upgrade: h2c"),
+    ("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA"),
+    ("connection: upgrade", "UPGRADE: websocket"),
+)
 LENGTH = f"content-length: {len(BODY)}"
 TWO_READINGS = [
     ("CL.TE", post("content-length: 6", "transfer-encoding: chunked", body=b"0\r\n\r\nG")),
@@ -203,12 +208,25 @@ async def test_what_stands_behind_a_chunked_request_is_answered_in_its_order() -
         assert [b"chat.completion" in answer.body for answer in answers] == [True, False, True, True]
 
 
-async def test_a_request_to_upgrade_is_the_last_of_its_connection() -> None:
+@pytest.mark.parametrize("headers", UPGRADES, ids=["h2c", "as browsers and Java write it", "websocket"])
+async def test_a_request_to_upgrade_is_answered_like_any_other(headers: tuple[str, ...]) -> None:
     async with unharmed() as (served, connection):
-        upgrade = post("connection: upgrade", "upgrade: h2c", line="GET /health/live HTTP/1.1")
-        connection.writer.write(upgrade + INNER + LIVE)
-        assert statuses(await rest(connection)) == [b"200"]
-        assert served.backend.requests == []
+        for body in ((LENGTH, BODY), ("transfer-encoding: chunked", chunked(BODY))):
+            connection.writer.write(post(*headers, body[0], body=body[1]) + LIVE)
+            answers = [await connection.answer() for _ in range(2)]
+            assert [answer.status for answer in answers] == [200, 200]
+            assert [b"chat.completion" in answer.body for answer in answers] == [True, False]
+        assert len(served.backend.requests) == 2
+
+
+async def test_what_looks_like_the_header_in_a_body_stays_as_it_is() -> None:
+    async with unharmed() as (served, connection):
+        body = BODY[:-1] + b',\r\n"upgrade":"h2c"}'
+        connection.writer.write(post(*UPGRADES[0], f"content-length: {len(body)}", body=body) + LIVE)
+        assert [(await connection.answer()).status for _ in range(2)] == [200, 200]
+        (request,) = served.backend.requests
+        assert isinstance(request, GenerateRequest)
+        assert request.extra["upgrade"] == "h2c"
 
 
 async def test_nothing_is_answered_behind_the_last_request() -> None:

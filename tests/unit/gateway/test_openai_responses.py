@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 
 import msgspec
 import pytest
@@ -24,6 +25,7 @@ from seekway.core.types import (
     ToolChoice,
 )
 from seekway.gateway.dialects.openai_responses import ResponsesDelivery, read_response_request
+from seekway.gateway.dialects.openai_responses_namespaces import flat_name
 from seekway.gateway.dialects.openai_responses_reasoning import unwrap, wrap
 
 Json = dict[str, object]
@@ -31,6 +33,12 @@ FUNCTION: Json = {"type": "function", "name": "f", "description": "d", "paramete
 OTHER: Json = {"type": "function", "name": "g"}
 CALL: Json = {"type": "function_call", "id": "fc_1", "call_id": "c1", "name": "f", "arguments": "{}"}
 OUTPUT: Json = {"type": "function_call_output", "call_id": "c1", "output": "18 C"}
+AGENTS: Json = {
+    "type": "namespace",
+    "name": "agents",
+    "description": "Other agents.",
+    "tools": [{**FUNCTION, "name": "spawn"}, {"type": "function", "name": "wait"}],
+}
 USER: Json = {"role": "user", "content": "hi"}
 
 
@@ -413,3 +421,81 @@ def test_any_json_is_read_or_refused(fields: Json) -> None:
     with contextlib.suppress(RequestError):
         request, _ = read_response_request(body, "r")
         assert request.messages
+
+
+def test_the_functions_of_namespaces_stand_among_the_others() -> None:
+    request, delivery = read(tools=[FUNCTION, AGENTS])
+    assert [(tool.name, tool.description) for tool in request.tools] == [
+        ("f", "d"),
+        ("agents__spawn", "Other agents.\n\nd"),
+        ("agents__wait", ""),
+    ]
+    assert delivery.namespaced == {"agents__spawn": ("agents", "spawn"), "agents__wait": ("agents", "wait")}
+    (plain, group) = delivery.echo.tools
+    assert as_json(plain)["name"] == "f"  # pyright: ignore[reportIndexIssue]
+    inner: Json = {"strict": False, "parameters": {}, "description": None, "type": "function"}
+    assert as_json(group) == {
+        "type": "namespace",
+        "name": "agents",
+        "description": "Other agents.",
+        "tools": [
+            inner | {"name": "spawn", "description": "d", "parameters": {"type": "object"}},
+            inner | {"name": "wait"},
+        ],
+    }
+
+
+def test_a_call_that_is_sent_back_is_known_by_its_namespace() -> None:
+    call: Json = {**CALL, "name": "wait", "namespace": "agents"}
+    (_, said, _) = messages(USER, call, OUTPUT, tools=[AGENTS])
+    assert said.tool_calls == (ToolCall("c1", "agents__wait", "{}"),)
+
+
+def test_a_function_of_a_namespace_may_be_chosen() -> None:
+    chosen: Json = {"type": "function", "name": "wait", "namespace": "agents"}
+    request, delivery = read(tools=[AGENTS], tool_choice=chosen)
+    assert request.tool_choice == ToolChoice("named", "agents__wait")
+    assert as_json(delivery.echo.tool_choice) == chosen
+    allowed: Json = {"type": "allowed_tools", "mode": "auto", "tools": [chosen]}
+    request, delivery = read(tools=[AGENTS], tool_choice=allowed)
+    assert [tool.name for tool in request.tools] == ["agents__wait"]
+    assert as_json(delivery.echo.tool_choice) == allowed
+
+
+@pytest.mark.parametrize(
+    ("namespace", "name", "flat"),
+    [
+        ("crm", "list", "crm__list"),
+        ("mcp__files__", "read", "mcp__files__read"),
+        (None, "list", "list"),
+    ],
+)
+def test_flat_names(namespace: str | None, name: str, flat: str) -> None:
+    assert flat_name(namespace, name) == flat
+
+
+@given(st.text(min_size=1), st.from_regex(r"[a-zA-Z0-9_-]{1,64}", fullmatch=True), st.text(min_size=1))
+def test_flat_names_are_names_and_apart_for_other_namespaces(one: str, name: str, other: str) -> None:
+    flat = flat_name(one, name)
+    assert re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", flat)
+    if f"{one}{name}".rstrip("_") != f"{other}{name}".rstrip("_") and one.rstrip("_") != other.rstrip("_"):
+        assert flat_name(other, name) != flat
+
+
+@pytest.mark.parametrize(
+    ("tools", "code", "param"),
+    [
+        ([{**AGENTS, "tools": None}], "invalid_parameter", "tools[0].tools"),
+        ([{**AGENTS, "name": None}], "invalid_parameter", "tools[0].name"),
+        ([{**AGENTS, "tools": [{"type": "custom", "name": "x"}]}], "unsupported_parameter", "tools[0].tools[0].type"),
+        ([AGENTS, AGENTS], "invalid_request_error", "tools[1].tools[0].name"),
+        ([AGENTS, {"type": "function", "name": "agents__wait"}], "invalid_request_error", "tools[1].name"),
+        ([{"type": "web_search"}], "unsupported_parameter", "tools[0].type"),
+        ([{"type": "tool_search", "execution": "client"}], "unsupported_parameter", "tools[0].type"),
+        ([{**AGENTS, "name": f"n{at}", "tools": [{"type": "function", "name": f"f{i}"} for i in range(100)]} for at in range(2)], "invalid_parameter", "tools"),
+    ],
+)  # fmt: skip
+def test_namespaces_that_cannot_be_served_are_refused_by_name(tools: list[Json], code: str, param: str) -> None:
+    with pytest.raises(SeekwayError) as caught:
+        read(tools=tools)
+    assert (caught.value.code, caught.value.param) == (code, param)

@@ -275,6 +275,17 @@ def test_a_call_without_arguments_is_whole() -> None:
     assert rebuilt(events) == events[-1]["response"]["output"]
 
 
+def test_a_call_of_a_namespaces_function_has_both_names_apart() -> None:
+    delivery = ResponsesDelivery(stream=True, namespaced={"agents__wait": ("agents", "wait")})
+    called = (ToolCallDelta(0, "c", "agents__wait", "{}"), ToolCallDelta(1, "d", "wait", "{}"))
+    events = streamed([[*called, USAGE, Finish("tool_calls")]], delivery)
+    first, second = events[-1]["response"]["output"]
+    assert (first["namespace"], first["name"]) == ("agents", "wait")
+    assert "namespace" not in second
+    assert rebuilt(events) == [first, second]
+    assert whole((*called, USAGE, Finish("tool_calls")), delivery)["output"] == [first, second]
+
+
 def test_logprobs_stand_on_deltas_and_on_the_text() -> None:
     token = TokenLogprob("Hi", -0.5, (72, 105), (TopLogprob("Ho", -1.0),))
     events = streamed([[TextDelta("Hi", (token,)), *STOP]])

@@ -35,6 +35,13 @@ class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             description="File with one API key a line; when set, every model route and gRPC call needs one of them as a Bearer token."
         ),
     ] = None
+    open_pages: Annotated[
+        bool | None,
+        Meta(
+            description="Whether `/metrics`, `/docs` and `/openapi.json` are answered without a key; unset: where `host` is loopback or there are no keys. "
+            "Else `/metrics` needs a key with the scope `metrics` or `admin`, the others any key."
+        ),
+    ] = None
     max_body_bytes: Annotated[
         int,
         Meta(

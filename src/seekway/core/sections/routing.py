@@ -81,6 +81,13 @@ class RouteSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     to_backends: Annotated[tuple[str, ...], Meta(description="Only these backends.")] = ()
     to_tags: Annotated[tuple[str, ...], Meta(description="Only backends with one of these tags.")] = ()
     to_regions: Annotated[tuple[str, ...], Meta(description="Only backends in one of these regions.")] = ()
+    fall_back: Annotated[
+        bool | None,
+        Meta(
+            description="Whether a request that nobody here can answer goes, before its first token, to where it would have gone without this rule; "
+            "unset: where `percent` makes the rule a canary, so that a rule without it confines."
+        ),
+    ] = None
     hedge: Annotated[bool | None, Meta(description="`resilience.hedge` for these requests.")] = None
     continue_streams: Annotated[
         Literal["off", "known", "any"] | None, Meta(description="`resilience.continue_streams` for these requests.")

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
-from typing import Any
+from collections.abc import AsyncGenerator, Callable
+from functools import partial
+from typing import Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
+from structlog.typing import FilteringBoundLogger
 
+from seekway.core.asking import answer_of
 from seekway.core.errors import BackendProtocolError, SeekwayError, UnsupportedParameter
-from seekway.core.ports import EventSink
+from seekway.core.ports import AnswerSink, EventSink, Flow
 from seekway.core.sections.backends import BackendSettings
 from seekway.core.types import (
     Capability,
@@ -27,6 +30,7 @@ from seekway.engine.upstream.embeddings import read_embeddings, read_scores
 from seekway.engine.upstream.errors import Refusals
 from seekway.engine.upstream.event_queue import EventQueue
 from seekway.engine.upstream.generation import Generation
+from seekway.engine.upstream.question import Question
 from seekway.engine.upstream.request_body import generate_request, server_of
 from seekway.engine.upstream.request_encoding import RequestEncoder
 from seekway.engine.upstream.token_count import (
@@ -38,6 +42,8 @@ from seekway.engine.upstream.token_count import (
 )
 from seekway.engine.upstream.transport import Answer, Transport, deadline_after
 from seekway.engine.upstream.wire import WireModel, WireModels
+
+T = TypeVar("T")
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
 _MODELS_TIMEOUT_S = 30.0
@@ -56,12 +62,14 @@ class UpstreamBackend:
     Raises ``ConfigError`` for an address or a key that cannot be sent.
     """
 
-    def __init__(self, settings: BackendSettings, api_key: str | None = None) -> None:
+    def __init__(
+        self, settings: BackendSettings, api_key: str | None = None, log: FilteringBoundLogger | None = None
+    ) -> None:
         self.name = settings.name
         self._settings = settings
         self._base_url = settings.base_url.rstrip("/")
-        self._refusals = Refusals(settings.name, api_key)
-        self._transport = Transport(settings, api_key)
+        self._refusals = Refusals(settings.name, api_key, log)
+        self._transport = Transport(settings, api_key, self._refusals.log)
         self._encoder = RequestEncoder(settings, self._transport)
 
     def start(self, request: GenerateRequest, sink: EventSink, /) -> Generation:
@@ -92,16 +100,29 @@ class UpstreamBackend:
 
     async def embed(self, request: EmbedRequest) -> EmbedResult:
         """Vectors from ``/embeddings``; ``purpose`` is not sent, for no such parameter is common to the servers."""
-        self._refuse_deepseek("embeddings")
-        body: dict[str, Any] = {"model": request.model, "input": list(request.inputs), "encoding_format": "float"}
-        if request.dimensions is not None:
-            body["dimensions"] = request.dimensions
-        answer = await self._ask("/embeddings", body, request.deadline_s)
-        return read_embeddings(answer, self.name, len(request.inputs))
+        return await answer_of(partial(self.start_embed, request))
 
     async def rerank(self, request: RerankRequest) -> RerankResult:
         """Scores from ``/rerank``, in Cohere's and Jina's form, as vLLM, SGLang and Seekway have it."""
-        self._refuse_deepseek("reranking")
+        return await answer_of(partial(self.start_rerank, request))
+
+    async def count_tokens(self, request: GenerateRequest) -> TokenCount:
+        """The server's own count where it has one, else an estimate that says so; see :mod:`seekway.engine.upstream.token_count`."""
+        return await answer_of(partial(self.start_count, request))
+
+    def start_embed(self, request: EmbedRequest, sink: AnswerSink[EmbedResult], /) -> Flow:
+        """See :class:`seekway.core.ports.AskedBackend`."""
+        body: dict[str, Any] = {"model": request.model, "input": list(request.inputs), "encoding_format": "float"}
+        if request.dimensions is not None:
+            body["dimensions"] = request.dimensions
+        count = len(request.inputs)
+
+        def read(answer: Answer) -> EmbedResult:
+            return read_embeddings(self._expect_json(answer), self.name, count)
+
+        return self._ask("/embeddings", body, request.deadline_s, read, sink, "embeddings")
+
+    def start_rerank(self, request: RerankRequest, sink: AnswerSink[RerankResult], /) -> Flow:
         body: dict[str, Any] = {
             "model": request.model,
             "query": request.query,
@@ -110,22 +131,32 @@ class UpstreamBackend:
         }
         if request.top_n is not None:
             body["top_n"] = request.top_n
-        answer = await self._ask("/rerank", body, request.deadline_s)
-        return read_scores(answer, self.name, len(request.documents), request.top_n)
+        count, top_n = len(request.documents), request.top_n
 
-    async def count_tokens(self, request: GenerateRequest) -> TokenCount:
-        """The server's own count where it has one, else an estimate that says so; see :mod:`seekway.engine.upstream.token_count`."""
-        if server_of(self._settings) != "compatible":
+        def read(answer: Answer) -> RerankResult:
+            return read_scores(self._expect_json(answer), self.name, count, top_n)
+
+        return self._ask("/rerank", body, request.deadline_s, read, sink, "reranking")
+
+    def start_count(self, request: GenerateRequest, sink: AnswerSink[TokenCount], /) -> Flow:
+        def read(answer: Answer) -> TokenCount:
+            if answer.status == 200:
+                return read_count(answer.body) or estimate(request)
+            if answer.status not in CANNOT_COUNT:
+                raise self._refusals.from_answer(answer.status, answer.body, answer.retry_after)
             return estimate(request)
-        body = tokenize_body(generate_request(request, self._settings).body)
-        payload = self._encoder.encode_json(tokenize_address(self._base_url), body)
-        deadline = deadline_after(request.deadline_s)
-        answer = await self._transport.fetch(payload, limit=MAX_BODY_BYTES, deadline=deadline)
-        if answer.status == 200:
-            return read_count(answer.body) or estimate(request)
-        if answer.status not in CANNOT_COUNT:
-            raise self._refusals.from_answer(answer.status, answer.body, answer.retry_after)
-        return estimate(request)
+
+        question = Question(self._transport.pool, MAX_BODY_BYTES, read, sink)
+        if server_of(self._settings) != "compatible":
+            question.over = True
+            asyncio.get_running_loop().call_soon(sink.answer, estimate(request))
+            return question
+        try:
+            body = tokenize_body(generate_request(request, self._settings).body)
+        except SeekwayError as error:
+            return self._refused(question, error)
+        question.payload = self._encoder.encode_json(tokenize_address(self._base_url), body)
+        return self._submit(question, request.deadline_s)
 
     async def models(self) -> tuple[ModelInfo, ...]:
         """What the server lists, or of it what ``settings.models`` names; asked anew each time."""
@@ -151,10 +182,30 @@ class UpstreamBackend:
     async def close(self) -> None:
         await self._transport.close()
 
-    async def _ask(self, path: str, body: dict[str, Any], deadline_s: float | None) -> bytes:
-        payload = self._encoder.encode_json(self._base_url + path, body)
-        answer = await self._transport.fetch(payload, limit=MAX_BODY_BYTES, deadline=deadline_after(deadline_s))
-        return self._expect_json(answer)
+    def _ask(
+        self,
+        path: str,
+        body: dict[str, Any],
+        deadline_s: float | None,
+        read: Callable[[Answer], T],
+        sink: AnswerSink[T],
+        what: str,
+    ) -> Question[T]:
+        question = Question(self._transport.pool, MAX_BODY_BYTES, read, sink)
+        if self._settings.kind == "deepseek":
+            refused = UnsupportedParameter(f"DeepSeek's API has no {what}; choose another model.", param="model")
+            return self._refused(question, refused)
+        question.payload = self._encoder.encode_json(self._base_url + path, body)
+        return self._submit(question, deadline_s)
+
+    def _submit(self, question: Question[T], deadline_s: float | None) -> Question[T]:
+        question.deadline = deadline_after(deadline_s)
+        self._transport.pool.submit(question)
+        return question
+
+    def _refused(self, question: Question[T], error: SeekwayError) -> Question[T]:
+        asyncio.get_running_loop().call_soon(question.lost, error)
+        return question
 
     def _expect_json(self, answer: Answer) -> bytes:
         """The body, or the refusal raised; a server that names no media type is given the benefit of the doubt."""
@@ -174,10 +225,6 @@ class UpstreamBackend:
         if models is None:
             raise BackendProtocolError(f"The backend {self.name} did not answer a list of models; check its base_url.")
         return {model.id: model for model in models}
-
-    def _refuse_deepseek(self, what: str) -> None:
-        if self._settings.kind == "deepseek":
-            raise UnsupportedParameter(f"DeepSeek's API has no {what}; choose another model.", param="model")
 
     def _info(self, name: str, listed: WireModel | None) -> ModelInfo:
         detail = "Capabilities are assumed from the kind of backend and the model's name."

@@ -1,4 +1,4 @@
-"""Reaching a backend: its name, its addresses, TLS.
+"""Reaching a backend: its addresses, TLS.
 
 Addresses are tried as RFC 8305 ("happy eyeballs") has it, also on uvloop, whose own ``create_connection`` tries one after the other.
 """
@@ -7,30 +7,19 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import socket
 import ssl
-from collections.abc import Sequence
 from typing import NamedTuple
 from urllib.parse import quote, unquote, urlsplit
 
 import aiohappyeyeballs
-import structlog
 
 from seekway.core.errors import ConfigError
 from seekway.engine.upstream.connection import Connection
+from seekway.engine.upstream.names import Names
 from seekway.engine.upstream.pool import Pool
 
-_log = structlog.stdlib.get_logger()
-
 _NEXT_ADDRESS_S = 0.25
-_RESOLVED_FOR_S = 10.0
 _UNESCAPED = "/%:@!$&'()*+,;=-._~"
-
-
-Address = tuple[
-    socket.AddressFamily, socket.SocketKind, int, str, tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]
-]
-"""As ``getaddrinfo`` gives it: family, kind, protocol, canonical name, address."""
 
 
 class Origin(NamedTuple):
@@ -77,23 +66,22 @@ def target_of(url: str) -> str:
 class Dialer:
     """Makes connections to ``origin``; the certificate is verified against the machine's trusted roots and the host's name."""
 
-    def __init__(self, origin: Origin) -> None:
+    def __init__(self, origin: Origin, names: Names) -> None:
         self._origin = origin
-        self._resolved: Sequence[Address] = ()
-        self._resolved_until = 0.0
+        self._names = names
 
     async def dial(self, pool: Pool) -> Connection:
         """A connection of ``pool``; raises ``OSError`` (``ssl.SSLError``, ``socket.gaierror``) or ``ValueError``."""
         loop = asyncio.get_running_loop()
         origin = self._origin
-        addresses = await self._resolve(loop)
+        addresses = await self._names.addresses()
         try:
             # Its own type for an address is a tuple of unknown members.
             sock = await aiohappyeyeballs.start_connection(  # pyright: ignore[reportUnknownMemberType]
                 addresses, happy_eyeballs_delay=_NEXT_ADDRESS_S, interleave=1, loop=loop
             )
         except OSError:
-            self._resolved_until = 0.0  # perhaps the backend has moved
+            self._names.doubt()  # perhaps the backend has moved
             raise
         try:
             if not origin.tls:
@@ -106,21 +94,6 @@ class Dialer:
             sock.close()
             raise
         return connection
-
-    async def _resolve(self, loop: asyncio.AbstractEventLoop) -> Sequence[Address]:
-        """The host's addresses, remembered for a moment, so that a burst of connections is not a burst of questions."""
-        now = loop.time()
-        if now < self._resolved_until:
-            return self._resolved
-        try:
-            self._resolved = await loop.getaddrinfo(self._origin.host, self._origin.port, type=socket.SOCK_STREAM)
-        except socket.gaierror:
-            if not self._resolved:
-                raise
-            # A name service that is away takes no backend with it (RFC 8767): its last addresses are tried on.
-            _log.warning("backend_name_not_resolved", host=self._origin.host)
-        self._resolved_until = now + _RESOLVED_FOR_S
-        return self._resolved
 
 
 @functools.cache

@@ -11,6 +11,7 @@ import email.utils
 from typing import Any
 
 import msgspec
+from structlog.typing import FilteringBoundLogger
 
 from seekway.core.errors import (
     BackendProtocolError,
@@ -27,6 +28,8 @@ from seekway.core.errors import (
     SeekwayError,
     StreamInterrupted,
 )
+from seekway.core.sections.log import LogSettings
+from seekway.observability.logging import make_logger
 
 _MAX_MESSAGE = 500
 _MAX_RETRY_AFTER_S = 86_400.0
@@ -53,10 +56,14 @@ class _Envelope(msgspec.Struct, frozen=True):
 
 
 class Refusals:
-    """Turns the answers of one backend into errors; knows the key only to take it out."""
+    """Turns the answers of one backend into errors; knows the key only to take it out.
 
-    def __init__(self, backend: str, api_key: str | None) -> None:
+    ``log`` is told of what is odd about an answer and no error.
+    """
+
+    def __init__(self, backend: str, api_key: str | None, log: FilteringBoundLogger | None = None) -> None:
         self.backend = backend
+        self.log = log or make_logger(LogSettings())
         self._secret = api_key
 
     def from_answer(self, status: int, body: bytes, retry_after: str | None) -> SeekwayError:

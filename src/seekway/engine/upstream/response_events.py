@@ -8,7 +8,6 @@ that ran the template, and servers that know send reasoning apart (``reasoning_c
 from __future__ import annotations
 
 import msgspec
-import structlog
 
 from seekway.core.errors import BackendProtocolError, StreamInterrupted
 from seekway.core.types import (
@@ -37,8 +36,6 @@ from seekway.engine.upstream.wire import (
 
 _CHUNK = msgspec.json.Decoder(WireChunk)
 _ANSWER = msgspec.json.Decoder(WireAnswer)
-
-_log = structlog.stdlib.get_logger()
 
 FINISH_REASONS: dict[str, FinishReason] = {
     "stop": "stop",
@@ -155,7 +152,7 @@ class ResponseEvents:
             raise BackendProtocolError(f"The backend {self._backend} sent a tool call without a name.")
         if self._usage is None:
             # Zeros say that nothing was counted; a guess would look like a count.
-            _log.warning("backend_sent_no_usage", backend=self._backend, request_id=self._request_id)
+            self._refusals.log.warning("backend_sent_no_usage", backend=self._backend, request_id=self._request_id)
         return usage_of(self._usage or WireUsage()), self._finish
 
     def _read_choice(self, choice: WireChoice | WireWholeChoice, delta: WireDelta | None, events: list[Event]) -> None:
@@ -189,7 +186,7 @@ class ResponseEvents:
             raise StreamInterrupted(f"The backend {self._backend} failed while it answered; try again.")
         reason = FINISH_REASONS.get(word)
         if reason is None:
-            _log.warning("backend_sent_unknown_finish_reason", backend=self._backend, reason=word[:64])
+            self._refusals.log.warning("backend_sent_unknown_finish_reason", backend=self._backend, reason=word[:64])
             reason = "aborted"
         matched = choice.stop_reason if choice.stop_reason is not None else choice.matched_stop
         return Finish(reason, matched if isinstance(matched, str) and reason == "stop" else None)

@@ -11,12 +11,17 @@ import math
 import zlib
 from typing import Literal
 
+from structlog.typing import FilteringBoundLogger
+
 from seekway.core.errors import ConfigError, SeekwayError
 from seekway.core.sections.backends import BackendSettings
+from seekway.core.sections.log import LogSettings
 from seekway.engine.upstream.call import Call
 from seekway.engine.upstream.dialing import Dialer, origin_of, target_of
 from seekway.engine.upstream.failures import WireFailures
+from seekway.engine.upstream.names import Names
 from seekway.engine.upstream.pool import Pool
+from seekway.observability.logging import make_logger
 
 MAX_REFUSAL_BYTES = 64 * 1024
 
@@ -39,11 +44,12 @@ class Transport:
     Raises ``ConfigError`` for an address or a key that cannot be sent.
     """
 
-    def __init__(self, settings: BackendSettings, api_key: str | None) -> None:
+    def __init__(self, settings: BackendSettings, api_key: str | None, log: FilteringBoundLogger | None = None) -> None:
         origin = origin_of(settings.base_url)
         self.failures = WireFailures(settings)
+        self._names = Names(origin.host, origin.port, log or make_logger(LogSettings()))
         self.pool = Pool(
-            Dialer(origin),
+            Dialer(origin, self._names),
             self.failures,
             limit=settings.max_connections,
             connect_timeout_s=settings.connect_timeout_s,
@@ -83,6 +89,7 @@ class Transport:
     async def close(self) -> None:
         """Close every connection; what is under way fails."""
         await self.pool.close()
+        await self._names.close()
 
 
 def with_body(head: bytes, body: bytes) -> bytes:

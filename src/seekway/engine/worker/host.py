@@ -203,11 +203,11 @@ class _Host:
         except SeekwayError as error:
             self._fail(message.id, error)
             if isinstance(error, EngineCrashed):
-                self._log.error("the engine crashed, ending its worker", error=error.message)
+                self._log.error("engine_crashed", error=error.message)
                 self.status = 1
                 self.stop()
         except Exception:  # noqa: BLE001 - the process's edge: one request's bug must not end the others
-            self._log.exception("a request failed")
+            self._log.exception("request_failed")
             self._fail(message.id, InternalError("The model's worker failed on this request; its log says why."))
         finally:
             self._tasks.pop(message.id, None)
@@ -235,6 +235,6 @@ async def _attempt(load: Load, progress: LoadProgress, log: FilteringBoundLogger
     except MemoryError:
         return StartupError("The model does not fit into memory; take a smaller one or a smaller KV cache.")
     except Exception as error:
-        log.exception("the model could not be loaded")
+        log.exception("model_not_loaded")
         kind = type(error).__name__
         return StartupError(f"The model could not be loaded ({kind}: {error}); the log has the details.")

@@ -43,4 +43,4 @@ class OutputLog:
             return
         if name == "stderr":
             self._last.append(line[:_WORD_CHARACTERS])
-        self._log.info("worker output", model=self._model, pid=pid, stream=name, line=line)
+        self._log.info("worker_output", model=self._model, pid=pid, stream=name, line=line)

@@ -201,9 +201,7 @@ class WorkerBackend:
                     return
                 in_a_row = 0 if loop.time() - born >= self._policy.stable_after_s else in_a_row
                 self.restarts += 1
-                self._log.error(
-                    "worker ended, restarting", model=self.spec.name, reason=child.reason, restarts=self.restarts
-                )
+                self._log.error("worker_ended", model=self.spec.name, reason=child.reason, restarts=self.restarts)
                 self._child = None
                 self._set("loading", child.reason)
                 await asyncio.sleep(self._delay(in_a_row, failed_starts))
@@ -214,7 +212,7 @@ class WorkerBackend:
                 child = None
                 failed_starts += 1
                 in_a_row += 1
-                self._log.error("worker did not start", model=self.spec.name, error=error.message, failed=failed_starts)
+                self._log.error("worker_not_started", model=self.spec.name, error=error.message, failed=failed_starts)
                 if failed_starts >= self._policy.failed_after:
                     self._set("failed", error.message.rstrip("."))
                 await asyncio.sleep(self._delay(in_a_row, failed_starts))

@@ -17,7 +17,7 @@ from typing import Literal
 import msgspec
 
 from seekway.core.errors import Overloaded, SeekwayError, StreamInterrupted
-from seekway.core.types import Event, Finish, ReasoningDelta, TextDelta, ToolCallDelta, Usage
+from seekway.core.types import Event, Finish, ReasoningDelta, Replacement, TextDelta, ToolCallDelta, Usage
 from seekway.gateway.dialects.anthropic_errors import encode_anthropic_error
 from seekway.gateway.dialects.anthropic_messages import AnthropicDelivery
 from seekway.gateway.dialects.unbroken_calls import UnbrokenCalls, is_object
@@ -215,6 +215,8 @@ class MessageStream:
                 self._tool(event, out)
             elif isinstance(event, Usage | Finish):
                 self._ending.take(event)
+            elif isinstance(event, Replacement):
+                self._write((TextDelta(event.text),), out)
             else:
                 self._ending.fail(StreamInterrupted(event.message))
 
@@ -316,6 +318,8 @@ class MessageCollector:
                 block.pieces.append(event.arguments)
             elif isinstance(event, Usage | Finish):
                 self._ending.take(event)
+            elif isinstance(event, Replacement):
+                self._blocks = [_Block("text", pieces=[event.text])]
             else:
                 self._ending.fail(StreamInterrupted(event.message))
 

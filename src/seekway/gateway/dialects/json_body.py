@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import msgspec
 
@@ -45,6 +45,8 @@ class BodyDecoder(Generic[BodyT]):
         self._known = frozenset(field.encode_name for field in msgspec.structs.fields(struct))
         self._typed = msgspec.json.Decoder(struct)
         self._raw = msgspec.json.Decoder(dict[str, msgspec.Raw])
+        exact = msgspec.defstruct(struct.__name__, (), bases=(struct,), forbid_unknown_fields=True)
+        self._exact = msgspec.json.Decoder(cast("type[BodyT]", exact))
 
     def decode_known(self, body: bytes) -> BodyT:
         """For dialects that pass nothing on: what the struct does not know is skipped."""
@@ -55,10 +57,13 @@ class BodyDecoder(Generic[BodyT]):
         return self._decode(body, self._with_extra)
 
     def _with_extra(self, body: bytes) -> tuple[BodyT, dict[str, Any]]:
+        try:
+            # Most bodies hold nothing unknown, and are read once.
+            return self._exact.decode(body), {}
+        except msgspec.ValidationError:
+            pass
         fields = self._raw.decode(body)
         decoded = self._typed.decode(body)
-        if self._known.issuperset(fields):
-            return decoded, {}
         return decoded, {name: msgspec.json.decode(raw) for name, raw in fields.items() if name not in self._known}
 
     def _decode(self, body: bytes, decode: Callable[[bytes], ReadT]) -> ReadT:

@@ -6,7 +6,7 @@ A value of the wrong type or out of bounds is 422; a combination that the docume
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Protocol
 
 import msgspec
 from msgspec import Meta
@@ -63,6 +63,34 @@ class WireResponseFormat(msgspec.Struct, frozen=True):
 
 class WireStreamOptions(msgspec.Struct, frozen=True):
     include_usage: bool | None = None
+
+
+class SampledBody(Protocol):
+    """The members of a body that steer how tokens are drawn."""
+
+    @property
+    def temperature(self) -> float | None: ...
+
+    @property
+    def top_p(self) -> float | None: ...
+
+    @property
+    def top_k(self) -> int | None: ...
+
+    @property
+    def min_p(self) -> float | None: ...
+
+    @property
+    def frequency_penalty(self) -> float | None: ...
+
+    @property
+    def presence_penalty(self) -> float | None: ...
+
+    @property
+    def stop(self) -> Stop | None: ...
+
+    @property
+    def seed(self) -> int | None: ...
 
 
 class ChatBody(msgspec.Struct, frozen=True):
@@ -165,11 +193,8 @@ def read_stop(stop: str | list[str] | None) -> tuple[str, ...]:
     return (stop,) if isinstance(stop, str) else tuple(stop or ())
 
 
-def _sampling(wire: ChatBody) -> Sampling:
-    if None not in (wire.max_tokens, wire.max_completion_tokens) and wire.max_tokens != wire.max_completion_tokens:
-        raise InvalidRequest("max_tokens and max_completion_tokens differ; send one of them.", param="max_tokens")
-    if wire.top_logprobs is not None and not wire.logprobs:
-        raise InvalidRequest("top_logprobs may only stand with logprobs: true.", param="top_logprobs")
+def read_sampling(wire: SampledBody, max_tokens: int | None, top_logprobs: int | None) -> Sampling:
+    """What the three OpenAI dialects say alike; vLLM's ``top_k`` of -1 is none."""
     return Sampling(
         temperature=wire.temperature,
         top_p=wire.top_p,
@@ -177,11 +202,20 @@ def _sampling(wire: ChatBody) -> Sampling:
         min_p=wire.min_p,
         frequency_penalty=wire.frequency_penalty,
         presence_penalty=wire.presence_penalty,
-        max_tokens=wire.max_tokens if wire.max_tokens is not None else wire.max_completion_tokens,
+        max_tokens=max_tokens,
         stop=read_stop(wire.stop),
         seed=wire.seed,
-        top_logprobs=(wire.top_logprobs or 0) if wire.logprobs else None,
+        top_logprobs=top_logprobs,
     )
+
+
+def _sampling(wire: ChatBody) -> Sampling:
+    if None not in (wire.max_tokens, wire.max_completion_tokens) and wire.max_tokens != wire.max_completion_tokens:
+        raise InvalidRequest("max_tokens and max_completion_tokens differ; send one of them.", param="max_tokens")
+    if wire.top_logprobs is not None and not wire.logprobs:
+        raise InvalidRequest("top_logprobs may only stand with logprobs: true.", param="top_logprobs")
+    most = wire.max_tokens if wire.max_tokens is not None else wire.max_completion_tokens
+    return read_sampling(wire, most, (wire.top_logprobs or 0) if wire.logprobs else None)
 
 
 def _thinking(wire: ChatBody, template: dict[str, Any]) -> Thinking:

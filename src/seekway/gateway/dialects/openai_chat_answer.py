@@ -18,6 +18,7 @@ from seekway.core.types import (
     Finish,
     FinishReason,
     ReasoningDelta,
+    Replacement,
     TextDelta,
     TokenLogprob,
     ToolCallDelta,
@@ -122,6 +123,8 @@ class ChatStream:
                     self._usage = event
                 case Finish():
                     self._finish(blocks, event)
+                case Replacement():
+                    self._text(blocks, b'{"content":', TextDelta(event.text))
                 case _:
                     raise StreamInterrupted(event.message)
         return b"".join(blocks)
@@ -193,9 +196,16 @@ class ChatCollector:
                     self._usage = event
                 case Finish():
                     self._finish = event
+                case Replacement():
+                    self._replace(event.text)
                 case _:
                     raise StreamInterrupted(event.message)
         return b""
+
+    def _replace(self, text: str) -> None:
+        for gathered in (self._text, self._reasoning, self._calls, self._logprobs, self._reasoning_logprobs):
+            gathered.clear()
+        self._text.append(text)
 
     def end(self) -> bytes:
         if self._finish is None or self._usage is None:
@@ -203,7 +213,7 @@ class ChatCollector:
         message = WireAnswerMessage(
             "".join(self._text),
             reasoning_content="".join(self._reasoning) if self._reasoning else UNSET,
-            tool_calls=_calls(call for _, call in sorted(self._calls.items())),
+            tool_calls=_calls(call for _, call in sorted(self._calls.items())) if self._calls else UNSET,
         )
         choice = WireChoice(0, message, _both(self._logprobs, self._reasoning_logprobs), self._finish.reason)
         head = self._head
@@ -222,9 +232,8 @@ class ChatCollector:
         return encode_error(error)
 
 
-def _calls(calls: Iterable[_Call]) -> tuple[WireCall, ...] | UnsetType:
-    made = tuple(WireCall(call.id, WireCallFunction(call.name, "".join(call.arguments))) for call in calls)
-    return made or UNSET
+def _calls(calls: Iterable[_Call]) -> tuple[WireCall, ...]:
+    return tuple(WireCall(call.id, WireCallFunction(call.name, "".join(call.arguments))) for call in calls)
 
 
 def _call_delta(event: ToolCallDelta) -> WireCallDelta:

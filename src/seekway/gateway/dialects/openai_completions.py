@@ -18,7 +18,7 @@ from seekway.core.types import (
     FinishReason,
     GenerateRequest,
     ReasoningDelta,
-    Sampling,
+    Replacement,
     TextDelta,
     Thinking,
     TokenLogprob,
@@ -36,7 +36,7 @@ from seekway.gateway.dialects.openai_chat import (
     Tokens,
     WireStreamOptions,
     read_delivery,
-    read_stop,
+    read_sampling,
     read_user,
     refuse_several,
 )
@@ -118,18 +118,7 @@ def read_completion(body: bytes, request_id: str, *, beta: bool) -> tuple[Genera
         prompt=_prompt(wire.prompt),
         suffix=wire.suffix,
         echo=bool(wire.echo),
-        sampling=Sampling(
-            temperature=wire.temperature,
-            top_p=wire.top_p,
-            top_k=None if wire.top_k is None else max(wire.top_k, 0),
-            min_p=wire.min_p,
-            frequency_penalty=wire.frequency_penalty,
-            presence_penalty=wire.presence_penalty,
-            max_tokens=wire.max_tokens,
-            stop=read_stop(wire.stop),
-            seed=wire.seed,
-            top_logprobs=wire.logprobs,
-        ),
+        sampling=read_sampling(wire, wire.max_tokens, wire.logprobs),
         thinking=Thinking(enabled=False),
         user_id=read_user(wire.user_id, wire.user),
         stream=delivery.stream,
@@ -205,6 +194,8 @@ class CompletionStream:
                         blocks.append(self._block((), usage))
                 case ToolCallDelta():
                     pass  # a raw completion has no tools to call
+                case Replacement():
+                    blocks.append(self._block((WireCompletionChoice(event.text),)))
                 case _:
                     raise StreamInterrupted(event.message)
         return b"".join(blocks)
@@ -245,6 +236,8 @@ class CompletionCollector:
                     self._finish = event
                 case ToolCallDelta():
                     pass  # a raw completion has no tools to call
+                case Replacement():
+                    self._text, self._tokens = [event.text], []
                 case _:
                     raise StreamInterrupted(event.message)
         return b""

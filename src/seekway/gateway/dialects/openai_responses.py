@@ -24,16 +24,16 @@ from seekway.gateway.dialects.openai_chat import (
     Temperature,
     Tokens,
     WireThinking,
-    read_stop,
+    read_sampling,
 )
 from seekway.gateway.dialects.openai_messages import texts
 from seekway.gateway.dialects.openai_responses_items import WireInputItem, read_input
 from seekway.gateway.dialects.openai_responses_tools import (
     FunctionEcho,
+    NamespaceEcho,
     ToolChoiceEcho,
     WireResponseTool,
     WireResponseToolChoice,
-    echo_tools,
     read_response_choice,
     read_response_tools,
 )
@@ -146,7 +146,7 @@ class RequestEcho(msgspec.Struct, frozen=True, kw_only=True):
     temperature: float | None = None
     text: WireTextConfig = WireTextConfig(WireTextFormat("text"))
     tool_choice: ToolChoiceEcho = "auto"
-    tools: tuple[FunctionEcho, ...] = ()
+    tools: tuple[FunctionEcho | NamespaceEcho, ...] = ()
     top_logprobs: int = 0
     top_p: float | None = None
     truncation: Literal["disabled"] = "disabled"
@@ -154,11 +154,15 @@ class RequestEcho(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ResponsesDelivery(msgspec.Struct, frozen=True):
-    """How the client wants the answer; ``encrypted_reasoning`` gives reasoning items their ``encrypted_content``."""
+    """How the client wants the answer; ``encrypted_reasoning`` gives reasoning items their ``encrypted_content``.
+
+    ``namespaced`` are the functions of namespaces, by the name that the model knows: namespace and name as the client knows them.
+    """
 
     stream: bool = False
     encrypted_reasoning: bool = False
     echo: RequestEcho = RequestEcho()
+    namespaced: dict[str, tuple[str, str]] = {}
 
 
 _DECODER = BodyDecoder(ResponsesBody)
@@ -169,7 +173,7 @@ def read_response_request(body: bytes, request_id: str) -> tuple[GenerateRequest
     wire, extra = _DECODER.decode(body)
     _refuse(wire, extra)
     messages = read_input(wire.input, wire.instructions)
-    offered = read_response_tools(wire.tools or [])
+    offered, namespaced, tools_echo = read_response_tools(wire.tools or [])
     choice, tools, choice_echo = read_response_choice(wire.tool_choice, offered)
     text = wire.text or WireTextConfig()
     request = GenerateRequest(
@@ -197,13 +201,14 @@ def read_response_request(body: bytes, request_id: str) -> tuple[GenerateRequest
         temperature=wire.temperature,
         text=WireTextConfig(text.format or WireTextFormat("text"), text.verbosity),
         tool_choice=choice_echo,
-        tools=echo_tools(offered),
+        tools=tools_echo,
         top_logprobs=wire.top_logprobs or 0,
         top_p=wire.top_p,
         user=wire.user,
     )
     include = wire.include or ()
-    return sendable(request), ResponsesDelivery(bool(wire.stream), "reasoning.encrypted_content" in include, echo)
+    wrapped = "reasoning.encrypted_content" in include
+    return sendable(request), ResponsesDelivery(bool(wire.stream), wrapped, echo, namespaced)
 
 
 def _refuse(wire: ResponsesBody, extra: dict[str, Any]) -> None:
@@ -233,17 +238,8 @@ def _refuse(wire: ResponsesBody, extra: dict[str, Any]) -> None:
 
 def _sampling(wire: ResponsesBody) -> Sampling:
     wanted = "message.output_text.logprobs" in (wire.include or ())
-    return Sampling(
-        temperature=wire.temperature,
-        top_p=wire.top_p,
-        top_k=None if wire.top_k is None else max(wire.top_k, 0),
-        min_p=wire.min_p,
-        frequency_penalty=wire.frequency_penalty,
-        presence_penalty=wire.presence_penalty,
-        max_tokens=wire.max_output_tokens,
-        stop=read_stop(wire.stop),
-        seed=wire.seed,
-        top_logprobs=(wire.top_logprobs or 0) if wanted or wire.top_logprobs else None,
+    return read_sampling(
+        wire, wire.max_output_tokens, (wire.top_logprobs or 0) if wanted or wire.top_logprobs else None
     )
 
 

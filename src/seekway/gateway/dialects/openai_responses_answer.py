@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from seekway.core.errors import SeekwayError
-from seekway.core.types import Event, ReasoningDelta, TextDelta, ToolCallDelta
+from seekway.core.types import Event, ReasoningDelta, Replacement, TextDelta, ToolCallDelta
 from seekway.gateway.dialects.openai_chat_answer import BLOCK_END, COMMENT, AnswerHead
 from seekway.gateway.dialects.openai_errors import ErrorObject, encode_error
 from seekway.gateway.dialects.openai_responses import ResponsesDelivery
@@ -61,6 +61,8 @@ class ResponsesCollector:
                     draft.reasoning(event)
                 case ToolCallDelta():
                     draft.call(event)
+                case Replacement():
+                    draft.replace(event.text)
                 case _:
                     draft.note(event)
         return b""
@@ -93,10 +95,10 @@ class ResponsesStream:
         for event in events:
             match event:
                 case TextDelta():
-                    if message := draft.text(event):
-                        self._enter(blocks, message)
-                        logprobs = _encode(response_logprobs(event.logprobs)) if event.logprobs else b"[]"
-                        self._delta(blocks, event.text, b',"logprobs":' + logprobs)
+                    self._text(blocks, event)
+                case Replacement():
+                    # What was sent cannot be taken back.
+                    self._text(blocks, TextDelta(event.text))
                 case ReasoningDelta():
                     if reasoning := draft.reasoning(event):
                         self._enter(blocks, reasoning)
@@ -133,6 +135,12 @@ class ResponsesStream:
             members = b'"response":' + _encode(self._draft.begun())
             self._event(blocks, b"response.created", members)
             self._event(blocks, b"response.in_progress", members)
+
+    def _text(self, blocks: list[bytes], event: TextDelta) -> None:
+        if message := self._draft.text(event):
+            self._enter(blocks, message)
+            logprobs = _encode(response_logprobs(event.logprobs)) if event.logprobs else b"[]"
+            self._delta(blocks, event.text, b',"logprobs":' + logprobs)
 
     def _enter(self, blocks: list[bytes], item: AnyDraft) -> None:
         """Make ``item`` the one that deltas go to; says that it begins when it is new, and that the text before it is done."""

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from seekway.core.errors import Overloaded, SeekwayError, StreamInterrupted, error_from_code
 from seekway.core.types import (
@@ -89,16 +89,17 @@ class DraftReasoning(DraftItem):
 class DraftCall(DraftItem):
     prefix = "fc"
 
-    def __init__(self, index: int, of_answer: str, call_id: str, name: str) -> None:
+    def __init__(self, index: int, of_answer: str, call_id: str, name: str, namespace: str | UnsetType = UNSET) -> None:
         super().__init__(index, of_answer)
         self.call_id = call_id
         self.name = name
+        self.namespace = namespace
 
     def empty(self) -> FunctionCallItem:
-        return FunctionCallItem(self.id, "in_progress", "", self.call_id, self.name)
+        return FunctionCallItem(self.id, "in_progress", "", self.call_id, self.name, self.namespace)
 
     def item(self) -> FunctionCallItem:
-        return FunctionCallItem(self.id, self.status, self.text, self.call_id, self.name)
+        return FunctionCallItem(self.id, self.status, self.text, self.call_id, self.name, self.namespace)
 
 
 AnyDraft = DraftMessage | DraftReasoning | DraftCall
@@ -112,6 +113,7 @@ class Draft:
 
     def __init__(self, head: AnswerHead, delivery: ResponsesDelivery, clock: Callable[[], float] = time.time) -> None:
         self._suffix = head.id.rpartition("_")[2]
+        self._namespaced = delivery.namespaced
         self._wrapped = delivery.encrypted_reasoning
         self._clock = clock
         self._response = ResponseObject(
@@ -157,13 +159,22 @@ class Draft:
     def call(self, event: ToolCallDelta) -> DraftCall:
         item = self._calls.get(event.index)
         if item is None:
-            item = DraftCall(len(self.items), self._suffix, event.id or "", event.name or "")
+            name = event.name or ""
+            namespace, own = self._namespaced.get(name, (UNSET, name))
+            item = DraftCall(len(self.items), self._suffix, event.id or "", own, namespace)
             self._calls[event.index] = item
             self.items.append(item)
         self.open = None
         self._last = item
         item.pieces.append(event.arguments)
         return item
+
+    def replace(self, text: str) -> None:
+        """Withdraw all items; a message of ``text`` is what is left."""
+        self.items.clear()
+        self._calls.clear()
+        self.open = None
+        self.text(TextDelta(text))
 
     def note(self, event: Usage | Finish | ErrorEvent) -> None:
         match event:

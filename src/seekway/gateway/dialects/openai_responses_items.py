@@ -12,6 +12,7 @@ import msgspec
 from seekway.core.errors import InvalidParameter, InvalidRequest, UnsupportedParameter
 from seekway.core.types import ContentPart, FilePart, ImagePart, Message, TextPart, ToolCall
 from seekway.gateway.dialects.openai_messages import check_images
+from seekway.gateway.dialects.openai_responses_namespaces import flat_name
 from seekway.gateway.dialects.openai_responses_reasoning import unwrap
 
 _TEXTS = ("input_text", "output_text", "text")
@@ -39,6 +40,7 @@ class WireInputItem(msgspec.Struct, frozen=True):
     content: str | list[WireInputPart] | None = None
     call_id: str | None = None
     name: str | None = None
+    namespace: str | None = None
     arguments: str | None = None
     output: str | list[WireInputPart] | None = None
     encrypted_content: str | None = None
@@ -114,7 +116,7 @@ def _read_item(turns: _Turns, item: WireInputItem, at: str) -> None:
             for name in ("call_id", "name", "arguments"):
                 if getattr(item, name) is None:
                     raise InvalidParameter(f"{at}.{name} is missing.", param=f"{at}.{name}")
-            turns.call(ToolCall(item.call_id or "", item.name or "", item.arguments or ""))
+            turns.call(ToolCall(item.call_id or "", flat_name(item.namespace, item.name or ""), item.arguments or ""))
         case "function_call_output":
             _read_output(turns, item, at)
         case "item_reference":

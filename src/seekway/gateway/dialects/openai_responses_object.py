@@ -62,6 +62,7 @@ class FunctionCallItem(msgspec.Struct, frozen=True, tag="function_call", tag_fie
     arguments: str
     call_id: str
     name: str
+    namespace: str | UnsetType = UNSET
 
 
 OutputItem = MessageItem | ReasoningItem | FunctionCallItem

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
+from functools import partial
 
 import msgspec
 
-from seekway.core.types import GenerateRequest
+from seekway.core.types import GenerateRequest, TokenCount
 from seekway.gateway.dialects.anthropic_answer import MessageCollector, MessageHead, MessageStream
 from seekway.gateway.dialects.anthropic_count_tokens import encode_token_count, read_count_tokens
 from seekway.gateway.dialects.anthropic_errors import ANTHROPIC_ERRORS
@@ -43,14 +44,14 @@ class CountTokens:
 
     def open(self, call: ModelCall, path: str, body: bytes) -> None:
         _name_request(call)
-        call.compute(_count(call, _with_model(call, read_count_tokens(body, _message_id()))))
+        request = _with_model(call, read_count_tokens(body, _message_id()))
 
+        def encode(count: TokenCount) -> bytes:
+            if not count.exact:
+                call.exchange.response_headers.append(_ESTIMATED)
+            return encode_token_count(count)
 
-async def _count(call: ModelCall, request: GenerateRequest) -> bytes:
-    count = await call.pipeline.count_tokens(request, call.exchange)
-    if not count.exact:
-        call.exchange.response_headers.append(_ESTIMATED)
-    return encode_token_count(count)
+        call.inquire(partial(call.pipeline.start_count, request, call.exchange), encode)
 
 
 def _with_model(call: ModelCall, request: GenerateRequest) -> GenerateRequest:

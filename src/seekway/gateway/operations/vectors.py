@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import msgspec
 
-from seekway.core.types import EmbedRequest, RerankRequest
-from seekway.gateway.dialects.openai_embeddings import Encoding, encode_embedding, read_embedding
+from seekway.core.types import EmbedResult, RerankResult
+from seekway.gateway.dialects.openai_embeddings import encode_embedding, read_embedding
 from seekway.gateway.dialects.openai_errors import OPENAI_ERRORS
 from seekway.gateway.dialects.rerank import encode_rerank, read_rerank
 from seekway.gateway.model_call import ModelCall
@@ -20,7 +22,12 @@ class Embeddings:
 
     def open(self, call: ModelCall, path: str, body: bytes) -> None:
         request, encoding = read_embedding(body, new_id("embd"))
-        call.compute(_embed(call, msgspec.structs.replace(request, deadline_s=call.left_s()), encoding))
+        request = msgspec.structs.replace(request, deadline_s=call.left_s())
+
+        def encode(result: EmbedResult) -> bytes:
+            return encode_embedding(result, call.exchange.resolved.model.id, encoding)
+
+        call.inquire(partial(call.pipeline.start_embed, request, call.exchange), encode)
 
 
 class Rerank:
@@ -31,14 +38,9 @@ class Rerank:
 
     def open(self, call: ModelCall, path: str, body: bytes) -> None:
         request, with_documents = read_rerank(body, new_id("rerank"))
-        call.compute(_rerank(call, msgspec.structs.replace(request, deadline_s=call.left_s()), with_documents))
+        request = msgspec.structs.replace(request, deadline_s=call.left_s())
 
+        def encode(result: RerankResult) -> bytes:
+            return encode_rerank(result, request, call.exchange.resolved.model.id, with_documents=with_documents)
 
-async def _embed(call: ModelCall, request: EmbedRequest, encoding: Encoding) -> bytes:
-    result = await call.pipeline.embed(request, call.exchange)
-    return encode_embedding(result, call.exchange.resolved.model.id, encoding)
-
-
-async def _rerank(call: ModelCall, request: RerankRequest, with_documents: bool) -> bytes:
-    result = await call.pipeline.rerank(request, call.exchange)
-    return encode_rerank(result, request, call.exchange.resolved.model.id, with_documents=with_documents)
+        call.inquire(partial(call.pipeline.start_rerank, request, call.exchange), encode)

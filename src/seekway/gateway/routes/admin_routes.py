@@ -17,8 +17,9 @@ from seekway.gateway.dialects.json_body import BodyDecoder
 from seekway.gateway.front import Front
 from seekway.gateway.model_call import CallServices
 from seekway.gateway.request_body import read_body
+from seekway.gateway.routes.admission import admit
 from seekway.observability.record import RequestRecord
-from seekway.pipeline.exchange import Exchange, Headers
+from seekway.pipeline.exchange import Exchange
 from seekway.pipeline.trial import StageTrace
 
 _WAIT_S = 1.0
@@ -124,7 +125,7 @@ class AdminRoutes:
 
     def _open(self, request: Request) -> CallServices:
         services = self._front.services
-        services.authenticator.check(Headers(request.scope["headers"]), ADMIN_SCOPE)
+        admit(request, services, ADMIN_SCOPE)
         return services
 
 

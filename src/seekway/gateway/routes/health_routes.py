@@ -11,7 +11,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from seekway.core.types import ModelInfo
+from seekway.gateway.authentication import ADMIN_SCOPE, METRICS_SCOPE
 from seekway.gateway.front import Front
+from seekway.gateway.routes.admission import admit_to_page
 from seekway.observability.metrics import Metrics
 from seekway.observability.worker_metrics import WorkerMetrics
 
@@ -52,6 +54,7 @@ class HealthRoutes:
 
     async def metrics(self, request: Request) -> Response:
         """Prometheus' text format or OpenMetrics, as asked for; engines and other workers are asked for at most a second each."""
+        admit_to_page(request, self._front.services, METRICS_SCOPE, ADMIN_SCOPE)
         await self._front.services.pipeline.routes.refresh(_WAIT_S)
         encode, media_type = choose_encoder(request.headers.get("accept", ""))
         told = self._metrics.registry if self._workers is None else await self._workers.collect()

@@ -11,7 +11,7 @@ from seekway.gateway.asgi_call import asgi_answer
 from seekway.gateway.dialects.openai_models import encode_model, encode_models
 from seekway.gateway.front import Front
 from seekway.gateway.model_call import Operation
-from seekway.pipeline.exchange import Headers
+from seekway.gateway.routes.admission import admit
 
 
 def model_endpoint(front: Front, operation: Operation) -> Callable[[Request], Awaitable[Response]]:
@@ -29,7 +29,7 @@ class ModelListRoutes:
 
     async def models(self, request: Request) -> Response:
         """Every model of every backend."""
-        self._front.services.authenticator.check(Headers(request.scope["headers"]))
+        admit(request, self._front.services)
         routes = self._front.services.pipeline.routes
         if not routes.served():
             await routes.refresh()
@@ -37,7 +37,7 @@ class ModelListRoutes:
 
     async def model(self, request: Request) -> Response:
         """One model, also by an alias."""
-        self._front.services.authenticator.check(Headers(request.scope["headers"]))
+        admit(request, self._front.services)
         name = str(request.path_params["model_id"])
         route = await self._front.services.pipeline.names.route(name)
         return Response(encode_model(route.model, name), media_type="application/json")

@@ -267,7 +267,7 @@ class Finish(_message.Message):
     def __init__(self, reason: _Optional[str] = ..., stop: _Optional[str] = ...) -> None: ...
 
 class GenerateEvent(_message.Message):
-    __slots__ = ("text", "reasoning", "text_with_logprobs", "reasoning_with_logprobs", "tool_call", "usage", "finish")
+    __slots__ = ("text", "reasoning", "text_with_logprobs", "reasoning_with_logprobs", "tool_call", "usage", "finish", "replacement")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     REASONING_FIELD_NUMBER: _ClassVar[int]
     TEXT_WITH_LOGPROBS_FIELD_NUMBER: _ClassVar[int]
@@ -275,6 +275,7 @@ class GenerateEvent(_message.Message):
     TOOL_CALL_FIELD_NUMBER: _ClassVar[int]
     USAGE_FIELD_NUMBER: _ClassVar[int]
     FINISH_FIELD_NUMBER: _ClassVar[int]
+    REPLACEMENT_FIELD_NUMBER: _ClassVar[int]
     text: str
     reasoning: str
     text_with_logprobs: TextDelta
@@ -282,7 +283,8 @@ class GenerateEvent(_message.Message):
     tool_call: ToolCallDelta
     usage: Usage
     finish: Finish
-    def __init__(self, text: _Optional[str] = ..., reasoning: _Optional[str] = ..., text_with_logprobs: _Optional[_Union[TextDelta, _Mapping]] = ..., reasoning_with_logprobs: _Optional[_Union[TextDelta, _Mapping]] = ..., tool_call: _Optional[_Union[ToolCallDelta, _Mapping]] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ..., finish: _Optional[_Union[Finish, _Mapping]] = ...) -> None: ...
+    replacement: str
+    def __init__(self, text: _Optional[str] = ..., reasoning: _Optional[str] = ..., text_with_logprobs: _Optional[_Union[TextDelta, _Mapping]] = ..., reasoning_with_logprobs: _Optional[_Union[TextDelta, _Mapping]] = ..., tool_call: _Optional[_Union[ToolCallDelta, _Mapping]] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ..., finish: _Optional[_Union[Finish, _Mapping]] = ..., replacement: _Optional[str] = ...) -> None: ...
 
 class EmbedRequest(_message.Message):
     __slots__ = ("id", "model", "inputs", "purpose", "dimensions")

@@ -14,6 +14,7 @@ from seekway.core.types import (
     Finish,
     FinishReason,
     ReasoningDelta,
+    Replacement,
     TextDelta,
     TokenLogprob,
     ToolCallDelta,
@@ -41,6 +42,8 @@ def event_to_proto(event: Event) -> pb.GenerateEvent:
             return pb.GenerateEvent(usage=usage_to_proto(event))
         case Finish():
             return pb.GenerateEvent(finish=pb.Finish(reason=event.reason, stop=event.stop))
+        case Replacement():
+            return pb.GenerateEvent(replacement=event.text)
         case ErrorEvent():
             raise error_from_code(event.code, event.message, param=event.param)
         case _:
@@ -71,6 +74,8 @@ def event_from_proto(message: pb.GenerateEvent) -> Event:
             return usage_from_proto(message.usage)
         case "finish":
             return _finish_from_proto(message.finish)
+        case "replacement":
+            return Replacement(message.replacement)
         case _:
             raise BackendProtocolError("The model service sent an event this version does not know; update Seekway.")
 

@@ -46,6 +46,8 @@ class AnswerCollector:
     def feed(self, events: Sequence[Event]) -> None:
         if self._size > self._most:
             return
+        if len(events) == 3 and not self._parts and self._text is None and self._take_whole(*events):
+            return
         for event in events:
             kind = type(event)
             if kind is TextDelta or kind is ReasoningDelta:
@@ -59,6 +61,22 @@ class AnswerCollector:
         if self._size > self._most:
             self._parts.clear()
             self._text = None
+
+    def _take_whole(self, said: Event, usage: Event, finish: Event) -> bool:
+        """An answer that came in one piece has nothing to be joined; False where it is another kind of three events."""
+        if not (
+            (type(said) is TextDelta or type(said) is ReasoningDelta)
+            and isinstance(usage, Usage)
+            and isinstance(finish, Finish)
+            and said.text
+            and not said.logprobs
+        ):
+            return False
+        self._size = len(said.text)
+        if self._size <= self._most:
+            self._parts.append(said)
+        self._usage, self._finish = usage, finish
+        return True
 
     def result(self, max_tokens: int | None) -> bytes | None:
         """The answer; None where it must not be kept: unfinished, empty, too large, or cut by something else than the request.
@@ -80,7 +98,7 @@ class AnswerCollector:
         if not self._parts:
             return None
         # Whoever is answered from here is told that the whole prompt came from a cache.
-        told = msgspec.structs.replace(usage, cached_tokens=usage.prompt_tokens)
+        told = Usage(usage.prompt_tokens, usage.completion_tokens, usage.prompt_tokens, usage.reasoning_tokens)
         answer = _encode((*self._parts, told, finish))
         return answer if len(answer) <= self._most else None
 

@@ -12,7 +12,9 @@ from seekway.observability.cache_figures import CacheCounts, CacheSize
 
 _OVERHEAD: Final = 300
 """Bytes that an entry takes beside its answer: key, bookkeeping and the dictionary's slot, rounded up."""
-_SWEPT: Final = 4
+_SWEPT: Final = 16
+_SWEPT_EACH: Final = 4
+"""After so many new entries at most ``_SWEPT`` stale ones are let go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,7 @@ class MemoryStore:
         self._clock = clock
         self._entries: OrderedDict[bytes, _Entry] = OrderedDict()
         self._bytes = 0
+        self._unswept = 0
 
     def peek(self, key: bytes) -> Found | None:
         entry = self._entries.get(key)
@@ -100,7 +103,10 @@ class MemoryStore:
         now = self._clock()
         self._entries[key] = _Entry(answer, now, now + ttl_s)
         self._bytes += len(answer) + _OVERHEAD
-        self._sweep(now)
+        self._unswept += 1
+        if self._unswept >= _SWEPT_EACH:
+            self._unswept = 0
+            self._sweep(now)
         while len(self._entries) > self._max_entries or self._bytes > self._max_bytes:
             self._drop(next(iter(self._entries)))
             self._counts.evicted += 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from random import Random
 from typing import Protocol
 
@@ -74,6 +74,9 @@ class Waiting(Protocol):
         ...
 
 
+_COUNTED = ("requests", "queued", "shed", "continued", "hedges_won")
+
+
 class Lane:
     """What is known of the requests for one pool, whatever has become of its backends since."""
 
@@ -96,6 +99,14 @@ class Lane:
     def update(self, pool: Pool) -> None:
         self.pool = pool
         self.neighbours.update(tuple(choice.endpoint for choice in pool.choices))
+
+    def learn_from(self, former: Lane) -> None:
+        """Go on where the lane of this name under the configuration before was."""
+        for name in _COUNTED:
+            setattr(self, name, getattr(former, name))
+        self.retry_budget.refused = former.retry_budget.refused
+        if former.policy == self.policy:
+            self.times = former.times
 
     def last_resort(self, now: float, tried: Collection[str]) -> Choice | None:
         """With nobody available, one that is only silent or ejected: it may answer, a refusal never does."""
@@ -121,9 +132,20 @@ class Lane:
 
 
 class Desk:
-    """``random`` draws the backoff's jitter; ``lanes`` are made as pools are first seen."""
+    """``random`` draws the backoff's jitter; ``lanes`` are made as pools are first seen.
 
-    def __init__(self, loop: Loop, select: Select, shape: Shape, policy_of: PolicyOf, random: Random) -> None:
+    ``former`` are those of the configuration before, which the new ones of the same name go on from; what is never seen again is forgotten with it.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        select: Select,
+        shape: Shape,
+        policy_of: PolicyOf,
+        random: Random,
+        former: Mapping[str, Lane] | None = None,
+    ) -> None:
         self.loop = loop
         self.time = loop.time
         self.sweep = Sweep(loop)
@@ -132,6 +154,7 @@ class Desk:
         self.policy_of = policy_of
         self.draw = random.random
         self.lanes: dict[str, Lane] = {}
+        self._former = dict(former or {})
         self.waiting: dict[Lane, None] = {}
         """Lanes with somebody in line."""
 
@@ -139,9 +162,27 @@ class Desk:
         lane = self.lanes.get(pool.name)
         if lane is None:
             lane = self.lanes[pool.name] = Lane(pool, self.policy_of(pool.name))
+            if (former := self._former.pop(pool.name, None)) is not None:
+                lane.learn_from(former)
         elif lane.pool is not pool:
             lane.update(pool)
         return lane
+
+    def behind(self, exchange: Exchange, now: float, *, again: bool) -> tuple[Selection, Lane] | None:
+        """Where a request goes on whose canary fails, and its lane there; None where it may not.
+
+        ``again``: somebody was asked already, so that this is one more attempt.
+        """
+        selection = None if exchange.behind is None else exchange.behind()
+        if selection is None:
+            return None
+        other = self.lane(selection.pool)
+        if again and not other.retry_budget.take(now):
+            return None
+        exchange.fell_back(exchange.selected.rule)
+        other.requests += 1
+        other.retry_budget.request()
+        return selection, other
 
     def room(self, now: float) -> None:
         """A backend has room again; lets in who waits, as far as it goes."""

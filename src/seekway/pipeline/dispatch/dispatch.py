@@ -5,36 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from seekway.core.errors import DeadlineExceeded, Overloaded, SeekwayError
+from seekway.core.errors import SeekwayError
 from seekway.core.ports import EventSink
 from seekway.core.types import Event, GenerateRequest
 from seekway.pipeline.dispatch.attempt import Attempt
 from seekway.pipeline.dispatch.continuation import KeptAnswer, can_be_continued
 from seekway.pipeline.dispatch.desk import Choice, Desk, Lane, Selection
+from seekway.pipeline.dispatch.endings import NOWHERE, full, out_of_time
 from seekway.pipeline.dispatch.verdict import with_retry_after
 from seekway.pipeline.exchange import Exchange
 
-_COME_BACK_S = 1.0
-
 Reason = Literal["", "hedge", "backoff", "line"]
-
-
-class _Nowhere:
-    def feed(self, events: Sequence[Event]) -> None: ...
-
-    def end(self) -> None: ...
-
-    def fail(self, error: SeekwayError) -> None: ...
-
-
-_NOWHERE = _Nowhere()
 
 
 class Dispatch:
     """The flow of one request. ``live`` are its attempts under way: one, two while it is hedged, none while it waits."""
 
     __slots__ = (
-        "_choose", "_continued", "_count", "_desk", "_error", "_exchange", "_kept", "_lane", "_live", "_over", "_paused", "_request", "_sink",
+        "_choose", "_continued", "_count", "_desk", "_error", "_exchange", "_kept", "_lane", "_live", "_most", "_over", "_paused", "_request", "_sink",
         "_tried", "_until", "_waits_for", "_whole", "deadline", "forward", "heard", "time",
     )  # fmt: skip
 
@@ -56,6 +44,7 @@ class Dispatch:
         self._live: tuple[Attempt, ...] = ()
         self._tried: tuple[str, ...] = ()
         self._count = 0
+        self._most = lane.policy.attempts
         self._error: SeekwayError | None = None
         """What the client hears if nothing helps: the last failure, or the first after something was heard."""
         self._over = self._paused = self._continued = False
@@ -78,11 +67,11 @@ class Dispatch:
     def begin(self, now: float) -> None:
         """Make the first attempt. Nothing reaches the sink before this has returned."""
         if self.deadline is not None and now >= self.deadline:
-            self._fail_soon(_out_of_time())
+            self._fail_soon(out_of_time())
             return
         choice = self._choose(self._request, self._exchange, now, ())
         if choice is None:
-            choice = self._lane.last_resort(now, ())
+            choice = self._lane.last_resort(now, ()) or self._fall_back(now)
         refusal = self._no_room(now) if choice is None else self._try(choice, now)
         if refusal is not None:
             self._fail_soon(refusal)
@@ -177,7 +166,7 @@ class Dispatch:
     def due(self, now: float) -> None:
         """See :class:`seekway.pipeline.dispatch.sweep.Watched`."""
         if self.deadline is not None and now >= self.deadline:
-            self._error = _out_of_time()
+            self._error = out_of_time()
             self._give_up(now)
             return
         if self._waits_for and now >= self._until:
@@ -210,7 +199,7 @@ class Dispatch:
         if self._over:
             return
         self._lane.shed += 1
-        self._error = self._error or _full(self._lane.name)
+        self._error = self._error or full(self._lane.name)
         self._give_up(self.time())
 
     # Attempts.
@@ -241,10 +230,16 @@ class Dispatch:
     def _retry(self, now: float) -> None:
         """After a failure that the client has not seen: on another backend at once, on the same one after a while."""
         policy = self._lane.policy
-        if self._count >= policy.attempts or (self.deadline is not None and now >= self.deadline):
+        if self.deadline is not None and now >= self.deadline:
             self._give_up(now)
             return
-        choice = self._pick(now)
+        choice = None if self._count >= self._most else self._pick(now)
+        if choice is None and self._exchange.behind is not None and (other := self._fall_back(now)) is not None:
+            self._go(other, now)
+            return
+        if self._count >= self._most:
+            self._give_up(now)
+            return
         if choice is None and self._pick_again(now) is None:
             self._go(None, now)
             return
@@ -270,7 +265,7 @@ class Dispatch:
             self._watch()
 
     def _hedge(self, now: float) -> None:
-        if self.heard or len(self._live) != 1 or self._count >= self._lane.policy.attempts:
+        if self.heard or len(self._live) != 1 or self._count >= self._most:
             return
         first = self._live[0]
         choice = self._choose(self._request, self._exchange, now, self._tried)
@@ -282,8 +277,8 @@ class Dispatch:
 
     def _continue(self, now: float) -> bool:
         """Go on with the answer on another backend; says whether one has taken it up."""
-        kept, policy = self._kept, self._lane.policy
-        if kept is None or kept.lost or self._count >= policy.attempts:
+        kept = self._kept
+        if kept is None or kept.lost or self._count >= self._most:
             return False
         choice = self._pick_for(kept, now)
         if choice is None or not self._lane.retry_budget.take(now):
@@ -320,6 +315,16 @@ class Dispatch:
     def _pick_again(self, now: float) -> Choice | None:
         return self._choose(self._request, self._exchange, now, ()) or self._lane.last_resort(now, ())
 
+    def _fall_back(self, now: float) -> Choice | None:
+        """Somebody for the model that was asked for, when the canary's backends fail; from here on the request goes by that model's lane."""
+        behind = self._desk.behind(self._exchange, now, again=self._count > 0)
+        if behind is None:
+            return None
+        selection, self._lane = behind
+        self._choose = selection.pick
+        self._most += self._lane.policy.attempts
+        return self._pick(now) or self._pick_again(now)
+
     def _no_room(self, now: float) -> SeekwayError | None:
         """Nobody can be asked: stand in line while it is only for want of room; returns the error where that is no use."""
         lane, desk = self._lane, self._desk
@@ -331,7 +336,7 @@ class Dispatch:
         out = lane.line.join(self, self._exchange.caller.priority)
         if out is self:
             lane.shed += 1
-            return self._error or _full(lane.name)
+            return self._error or full(lane.name)
         lane.queued += 1
         desk.waiting[lane] = None
         self._waits_for, self._until = "line", now + lane.policy.queue_wait_s
@@ -348,7 +353,7 @@ class Dispatch:
             return
         sink = self._sink
         self._stop(now)
-        sink.fail(self._error or _out_of_time())
+        sink.fail(self._error or out_of_time())
 
     def _stop(self, now: float) -> None:
         self._over = True
@@ -364,7 +369,7 @@ class Dispatch:
 
     def _let_go(self) -> EventSink:
         """The sink, which nothing more reaches; it may hold this flow, and a circle would be left to the garbage collector."""
-        sink, self._sink, self.forward, self._kept = self._sink, _NOWHERE, _NOWHERE.feed, None
+        sink, self._sink, self.forward, self._kept = self._sink, NOWHERE, NOWHERE.feed, None
         return sink
 
     def _fail_soon(self, error: SeekwayError) -> None:
@@ -384,16 +389,3 @@ class Dispatch:
     def _make_room(self, now: float) -> None:
         if self._desk.waiting:
             self._desk.room(now)
-
-
-def _full(model: str) -> SeekwayError:
-    return Overloaded(
-        f"All backends of the model {model} have as much to do as they can; try again shortly.",
-        retry_after_s=_COME_BACK_S,
-    )
-
-
-def _out_of_time() -> SeekwayError:
-    return DeadlineExceeded(
-        "The time for this request was over before its answer was; allow more time or ask for less."
-    )

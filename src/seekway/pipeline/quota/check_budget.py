@@ -62,7 +62,7 @@ class CheckBudget:
         self._clock = clock
         self._plans: dict[tuple[str, str], _Charges] = {}
         self._periods: dict[Period, str] = {}
-        self._until = 0.0
+        self._since = self._until = 0.0
         self.refused = 0
 
     def __call__(self, request: GenerateRequest, exchange: Exchange) -> GenerateRequest:
@@ -78,7 +78,7 @@ class CheckBudget:
 
     def admit(self, exchange: Exchange, model: str) -> None:
         """The same for what is no generation, such as embeddings."""
-        if self._clock() >= self._until:
+        if not self._since <= self._clock() < self._until:
             self._begin_day()
         caller, model = exchange.caller, exchange.record.model or model
         charges = self._plans.get((caller.key_id, model))
@@ -88,16 +88,18 @@ class CheckBudget:
             if charge.purse.spent >= charge.most:
                 self.refused += 1
                 raise _spent(charge)
-        if charges.priced:
-            exchange.on_end(_Bill(self, charges.priced, exchange))
+        if charges.priced or exchange.behind is not None:
+            exchange.on_end(_Bill(self, charges, exchange, model))
 
-    def charge(self, charges: tuple[_Charge, ...], exchange: Exchange) -> None:
-        """Pay for an exchange that is over."""
+    def charge(self, charges: _Charges, exchange: Exchange, model: str) -> None:
+        """Pay for an exchange that is over, at the price of the model that answered: ``model`` unless its canary failed."""
         usage = usage_of(exchange)
         if usage is None:
             return
         now = self._clock()
-        for charge in charges:
+        if exchange.record.fallback and exchange.record.model != model:
+            charges = self._plan(exchange.caller, exchange.record.model)
+        for charge in charges.priced:
             if charge.price is not None:
                 self._purses.spend(charge.purse, charge.price.cost(usage, now))
 
@@ -126,26 +128,28 @@ class CheckBudget:
             yield BudgetRule(name="own", amount=own.amount, currency=own.currency, period=own.period)
 
     def _begin_day(self) -> None:
-        """At start and at each midnight: new purses for the new day or month."""
+        """At start and at each midnight, also one that a clock set back comes to again: the purses of that day and month."""
         there = datetime.fromtimestamp(self._clock(), UTC).astimezone(self._zone)
         day = there.date()
         self._periods = {"day": day.isoformat(), "month": day.isoformat()[:7], "total": "total"}
-        midnight = datetime.combine(day + timedelta(days=1), datetime.min.time(), self._zone)
-        self._until = midnight.timestamp()
+        midnight = datetime.min.time()
+        self._since = datetime.combine(day, midnight, self._zone).timestamp()
+        self._until = datetime.combine(day + timedelta(days=1), midnight, self._zone).timestamp()
         self._plans.clear()
         self._purses.begin(tuple(self._periods.values()))
 
 
 class _Bill:
-    __slots__ = ("_charges", "_exchange", "_stage")
+    __slots__ = ("_charges", "_exchange", "_model", "_stage")
 
-    def __init__(self, stage: CheckBudget, charges: tuple[_Charge, ...], exchange: Exchange) -> None:
+    def __init__(self, stage: CheckBudget, charges: _Charges, exchange: Exchange, model: str) -> None:
         self._stage = stage
         self._charges = charges
+        self._model = model
         self._exchange = exchange
 
     def __call__(self) -> None:
-        self._stage.charge(self._charges, self._exchange)
+        self._stage.charge(self._charges, self._exchange, self._model)
 
 
 def _matches(rule: BudgetRule, caller: Caller, model: str) -> bool:

@@ -21,6 +21,7 @@ from seekway.core.types import (
 from seekway.pipeline.exchange import Exchange
 
 _ASCII, _OTHER = 0.3, 0.6
+_SPOKEN = (TextDelta, ReasoningDelta)
 _MESSAGE = 4.0
 _ATTACHMENT = 1024.0
 _PROMPT_TAKEN = ("cancelled", "deadline_exceeded", "stream_interrupted", "")
@@ -51,14 +52,26 @@ def prompt_tokens(request: GenerateRequest) -> int:
     return int(tokens) + 1
 
 
+def message_tokens(message: Message) -> float:
+    """One message's part of :func:`prompt_tokens`, and the reasoning with it."""
+    content = message.content
+    tokens = _MESSAGE + text_tokens(content) if isinstance(content, str) else _parts(message)
+    tokens += text_tokens(message.reasoning or "")
+    return tokens + sum(text_tokens(call.name) + text_tokens(call.arguments) for call in message.tool_calls)
+
+
 def output_tokens(events: Sequence[Event]) -> float:
     """A delta is at least one token."""
     tokens = 0.0
     for event in events:
-        if isinstance(event, TextDelta | ReasoningDelta):
-            tokens += max(1.0, text_tokens(event.text))
+        if isinstance(event, _SPOKEN):
+            text = event.text
         elif isinstance(event, ToolCallDelta):
-            tokens += max(1.0, text_tokens(event.arguments))
+            text = event.arguments
+        else:
+            continue
+        guess = len(text) * (_ASCII if text.isascii() else _OTHER)
+        tokens += guess if guess > 1.0 else 1.0
     return tokens
 
 

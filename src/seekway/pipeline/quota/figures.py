@@ -21,6 +21,7 @@ class QuotaFigures:
     outages: int
     alone: int
     unwritten: int
+    kept_back: bool
 
 
 _READ = Callable[[QuotaFigures], float]
@@ -34,6 +35,7 @@ _COUNTERS: tuple[tuple[str, str, _READ], ...] = (
 _GAUGES: tuple[tuple[str, str, _READ], ...] = (
     ("seekway_quota_buckets", "Limits that something was lately taken from.", lambda f: f.buckets),
     ("seekway_quota_shared", "Whether Redis counts the limits now, 1 or 0; 0 also where it is not asked to.", lambda f: f.shared is True),
+    ("seekway_quota_spending_kept_back", "Whether spending cannot be written to disk now and is kept in memory, 1 or 0.", lambda f: f.kept_back),
     ("seekway_quota_gateways", "Gateways that share the limits, as last heard.", lambda f: f.gateways),
 )  # fmt: skip
 

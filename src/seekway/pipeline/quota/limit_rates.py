@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Awaitable, Sequence
 
 from seekway.core.errors import RateLimited
-from seekway.core.types import Event, GenerateRequest
+from seekway.core.types import Event, GenerateRequest, Usage
 from seekway.observability.record import RequestRecord
 from seekway.pipeline.exchange import Exchange
 from seekway.pipeline.quota.buckets import Plan
@@ -139,7 +139,12 @@ class Meter:
         self._record = record
 
     def feed(self, events: Sequence[Event]) -> Sequence[Event]:
-        self._record.streamed_tokens += output_tokens(events)
+        record = self._record
+        if len(events) > 1 and isinstance(usage := events[-2], Usage):
+            # The backend's own count, which stands whatever a later stage makes of the answer; nothing need be guessed.
+            record.usage = usage
+        else:
+            record.streamed_tokens += output_tokens(events)
         return events
 
     def end(self) -> Sequence[Event]:

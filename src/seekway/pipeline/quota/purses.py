@@ -64,7 +64,9 @@ class Purses:
     def purse(self, purse_id: PurseId) -> Purse:
         purse = self._open.get(purse_id)
         if purse is None:
-            purse = self._open[purse_id] = Purse(purse_id, self._known.get(purse_id, 0))
+            # One of a day that has come again may still hold what could not be written.
+            purse = self._dirty.get(purse_id) or Purse(purse_id, self._known.get(purse_id, 0))
+            self._open[purse_id] = purse
         return purse
 
     def spend(self, purse: Purse, cost: int) -> None:
@@ -110,8 +112,12 @@ class Purses:
             if cancelled is not None:
                 raise cancelled
 
+    def unwritten(self) -> tuple[Purse, ...]:
+        """Those with something that the store does not have."""
+        return tuple(self._dirty.values())
+
     async def close(self) -> None:
-        """Write the rest and close the store."""
+        """Write the rest and close the store; what could not be written is in :meth:`unwritten`."""
         await self.flush()
         await asyncio.to_thread(self._store.close)
 

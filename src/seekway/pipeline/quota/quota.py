@@ -89,6 +89,10 @@ class Quota:
             await self._shared.close()
         if self._purses is not None:
             await self._purses.close()
+            for purse in self._purses.unwritten():
+                self._log.error(
+                    "spending_lost", reason=self._purses.last_failure, **purse.id._asdict(), nano=purse.unsaved
+                )
 
     def figures(self) -> QuotaFigures:
         shared = self._shared
@@ -101,6 +105,7 @@ class Quota:
             outages=0 if shared is None else shared.outages,
             alone=0 if shared is None else shared.alone,
             unwritten=0 if self._purses is None else self._purses.failures,
+            kept_back=self._purses is not None and bool(self._purses.last_failure),
         )
 
     async def _write(self) -> None:
@@ -113,7 +118,7 @@ class Quota:
             if bool(purses.last_failure) is not self._warned:
                 self._warned = not self._warned
                 if self._warned:
-                    self._log.warning("spending_unwritten", reason=purses.last_failure)
+                    self._log.error("spending_unwritten", reason=purses.last_failure)
                 else:
                     self._log.info("spending_written")
 

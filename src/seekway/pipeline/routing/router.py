@@ -43,12 +43,27 @@ class Router(Generic[E]):
     def select(self, asked: str, exchange: Exchange) -> Selection[E] | None:
         """Where a request for ``asked`` may go, at the cost of a few lookups; None while nobody who may serve it is ready: then :meth:`wait`."""
         model = self._names.resolve(asked)
-        return self._selection(model, self._rules.match(asked, model, exchange) or self._plain)
+        rule = self._rules.match(asked, model, exchange) or self._plain
+        found = self._selection(model, rule)
+        if found is None and rule.falls_back:
+            found = self.behind(rule.order, asked, exchange)
+            if found is not None:
+                exchange.fell_back(rule.name)
+        return found
+
+    def behind(self, canary: int, asked: str, exchange: Exchange) -> Selection[E] | None:
+        """Where a request for ``asked`` goes after all that the rule of order ``canary`` sent to somebody who fails; None while nobody is ready."""
+        model = self._names.resolve(asked)
+        return self._selection(model, self._rules.behind(canary, asked, model, exchange) or self._plain)
 
     async def wait(self, asked: str, exchange: Exchange) -> Selection[E]:
         """As :meth:`select`, asking the backends first; raises as :meth:`BackendDirectory.route`."""
         model = self._names.resolve(asked)
         rule = self._rules.match(asked, model, exchange) or self._plain
+        if rule.falls_back:
+            # Neither it nor what stands behind it is ready; what the client asked for is what it hears about.
+            exchange.fell_back(rule.name)
+            rule = self._rules.behind(rule.order, asked, model, exchange) or self._plain
         model = (await self._names.route(rule.to_model or asked)).name
         found = self._selection(model, rule)
         if found is None:
@@ -82,5 +97,8 @@ class Router(Generic[E]):
         if not choices:
             return None
         return Selection(
-            Pool(f"{model} by {rule.name}" if rule.name else model, choices), rule.strategy or self._strategy, rule.name
+            Pool(f"{model} by {rule.name}" if rule.name else model, choices),
+            rule.strategy or self._strategy,
+            rule.name,
+            rule.order if rule.falls_back else None,
         )

@@ -37,6 +37,8 @@ class Rule(Generic[E]):
     strategy: Strategy | None = None
     to_model: str | None = None
     allowed: frozenset[str] | None = None
+    falls_back: bool = False
+    """Its requests go on by the next rule that does not, when nobody it leaves can answer."""
     selections: dict[str, tuple[tuple[Route, ...], Selection[E] | None]] = field(
         default_factory=dict[str, tuple[tuple[Route, ...], Selection[E] | None]]
     )
@@ -81,6 +83,15 @@ class Rules(Generic[E]):
             return None
         found = self._found(asked, model, exchange)
         return self._first(found, asked, model, exchange) if found else None
+
+    def behind(self, canary: int, asked: str, model: str, exchange: Exchange) -> Rule[E] | None:
+        """The rule for a request that the rule of order ``canary`` has failed: the first behind it that is no canary itself."""
+        found = [
+            rule
+            for rule in self._found(asked, model, exchange)
+            if rule.order > canary and not rule.falls_back and rule.share >= 1.0
+        ]
+        return self._first(found, asked, model, exchange)
 
     def _found(self, asked: str, model: str, exchange: Exchange) -> list[Rule[E]]:
         """The rules under any of the request's values, with those that lie under none."""
@@ -155,6 +166,7 @@ def _compiled(
             and (not route.to_tags or not set(endpoint.tags).isdisjoint(route.to_tags))
             and (not route.to_regions or endpoint.region in route.to_regions)
         )
+    elsewhere = route.to_model is not None or allowed is not None
     return Rule(
         order=order,
         name=route.name,
@@ -168,6 +180,7 @@ def _compiled(
         strategy=None if route.strategy is None else strategies[route.strategy],
         to_model=route.to_model,
         allowed=allowed,
+        falls_back=elsewhere and (route.percent < 100.0 if route.fall_back is None else route.fall_back),
     )
 
 

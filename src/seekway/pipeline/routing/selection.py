@@ -15,11 +15,12 @@ from seekway.pipeline.routing.strategy import Strategy
 
 @dataclass(frozen=True, slots=True)
 class Selection(Generic[E]):
-    """Where one request may go. ``rule`` is the name of the rule that said so, empty for none."""
+    """Where one request may go. ``rule`` is the name of the rule that said so, empty for none; ``canary`` its order where its requests may fall back."""
 
     pool: Pool[E]
     strategy: Strategy
     rule: str = ""
+    canary: int | None = None
 
     @property
     def route(self) -> Route:
@@ -29,7 +30,7 @@ class Selection(Generic[E]):
     def able(self, capability: Capability) -> Selection[E]:
         """Only those that can do it; raises ``InvalidRequest`` where none can."""
         pool = self.pool.able(capability)
-        return self if pool is self.pool else Selection(pool, self.strategy, self.rule)
+        return self if pool is self.pool else Selection(pool, self.strategy, self.rule, self.canary)
 
     def pick(
         self, request: GenerateRequest, exchange: Exchange, now: float, tried: Collection[str] = ()

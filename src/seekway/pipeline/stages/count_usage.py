@@ -27,15 +27,18 @@ class UsageCounter:
 
     def feed(self, events: Sequence[Event]) -> Sequence[Event]:
         record = self._record
+        tokens = False
         for event in events:
             if isinstance(event, Usage):
                 record.usage = event
             elif isinstance(event, Finish):
                 record.finish_reason = event.reason
             else:
-                record.last_token_at = time.perf_counter()
-                if record.first_token_at is None:
-                    record.first_token_at = record.last_token_at
+                tokens = True
+        if tokens:
+            record.last_token_at = now = time.perf_counter()
+            if record.first_token_at is None:
+                record.first_token_at = now
         return events
 
     def end(self) -> Sequence[Event]:

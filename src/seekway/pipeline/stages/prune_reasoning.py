@@ -15,12 +15,18 @@ class PruneReasoning:
     name = "prune_reasoning"
 
     def __call__(self, request: GenerateRequest, exchange: Exchange) -> GenerateRequest:
-        if request.tools or any(message.tool_calls for message in request.messages):
+        tools, thoughts = bool(request.tools), False
+        for message in request.messages:
+            if message.tool_calls:
+                tools = True
+            # A prefix message's reasoning is part of what is to be continued.
+            if message.reasoning is not None and not message.prefix:
+                thoughts = True
+        if tools:
             if exchange.resolved.member.kind == "deepseek" and request.thinking.enabled is not False:
                 _check(request.messages)
             return request
-        # A prefix message's reasoning is part of what is to be continued.
-        if not any(message.reasoning is not None and not message.prefix for message in request.messages):
+        if not thoughts:
             return request
         kept = tuple(m if m.prefix else msgspec.structs.replace(m, reasoning=None) for m in request.messages)
         return msgspec.structs.replace(request, messages=kept)

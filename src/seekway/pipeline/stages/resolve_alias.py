@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
+from functools import partial
 
 import msgspec
 
+from seekway.core.errors import InvalidRequest
 from seekway.core.types import Capability, GenerateRequest
 from seekway.pipeline.exchange import Exchange
 from seekway.pipeline.names import ModelNames
@@ -37,7 +39,10 @@ class ResolveAlias:
         return self._resolve(request, exchange, await self._router.wait(request.model, exchange))
 
     def _resolve(self, request: GenerateRequest, exchange: Exchange, selection: Selection[Endpoint]) -> GenerateRequest:
-        exchange.selection = selection = selection.able(exchange.capability or _capability(request))
+        capability = exchange.capability or _capability(request)
+        if selection.canary is not None:
+            exchange.behind = partial(self._behind, selection.canary, request.model, exchange, capability)
+        exchange.selection = selection = selection.able(capability)
         route = selection.route
         exchange.take(route)
         thinking = request.thinking
@@ -46,6 +51,16 @@ class ResolveAlias:
         if route.name == request.model and thinking is request.thinking:
             return request
         return msgspec.structs.replace(request, model=route.name, thinking=thinking)
+
+    def _behind(
+        self, canary: int, asked: str, exchange: Exchange, capability: Capability
+    ) -> Selection[Endpoint] | None:
+        """Where the request goes that was sent to a canary which fails."""
+        found = self._router.behind(canary, asked, exchange)
+        try:
+            return None if found is None else found.able(capability)
+        except InvalidRequest:
+            return None
 
 
 def _capability(request: GenerateRequest) -> Capability:

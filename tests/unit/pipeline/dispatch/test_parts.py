@@ -135,6 +135,7 @@ def test_every_error_has_a_verdict_and_only_the_clients_own_is_fine() -> None:
         "invalid_request_error",
         "unsupported_parameter",
         "context_length_exceeded",
+        "content_filter",
         "invalid_api_key",
         "not_found",
         "method_not_allowed",

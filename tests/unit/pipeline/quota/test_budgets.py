@@ -105,6 +105,25 @@ def test_a_new_period_begins_with_the_whole_budget(tmp_path: Path, period: str, 
     assert not till.spent()
 
 
+def test_a_clock_that_is_set_ahead_and_back_counts_each_day_for_itself(tmp_path: Path) -> None:
+    till = Till(tmp_path / "s", DAILY)
+    broken = Broken(SpendingFile(tmp_path / "s"))
+    till.purses = till.stage._purses = Purses(broken)  # pyright: ignore[reportPrivateUsage]
+    till.clock.now = at("2026-11-22 23:30")
+    till.use(Usage(2_000_000, 0))
+    assert till.spent()
+    till.clock.now += 3600
+    assert not till.spent()
+    till.use(MILLION)
+    till.clock.now -= 3600
+    # Also what is not yet on the disk, which is full.
+    assert till.spent()
+    till.clock.now += 3600
+    assert not till.spent()
+    till.use(MILLION)
+    assert till.spent()
+
+
 def test_the_day_begins_where_the_settings_say(tmp_path: Path) -> None:
     till = Till(tmp_path / "s", DAILY, zone="Asia/Shanghai")
     till.use(Usage(2_000_000, 0))

@@ -13,6 +13,7 @@ from seekway.core.errors import RateLimited
 from seekway.core.sections.limits import LimitRule
 from seekway.core.types import (
     Event,
+    Finish,
     GenerateRequest,
     ImagePart,
     Message,
@@ -259,3 +260,14 @@ async def test_embeddings_pass_the_same_limits() -> None:
     exchange.record.usage = Usage(60, 0)
     exchange.ended()
     assert one.level() == (60.0, 0)
+
+
+def test_the_backends_count_stands_when_a_later_stage_refuses_the_answer() -> None:
+    one = tokens_stage()
+    exchange = one.admit()
+    meter = MeterOutput().open(REQUEST, exchange)
+    assert meter is not None
+    meter.feed((TextDelta("a"), Usage(11, 5), Finish("stop")))
+    exchange.record.error = "content_blocked"
+    exchange.ended()
+    assert one.level() == (16.0, 0)

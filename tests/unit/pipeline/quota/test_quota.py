@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import NoReturn
 
 import msgspec
 import pytest
 import structlog
 from prometheus_client import CollectorRegistry
+from structlog.testing import LogCapture
 
 from seekway.core.allowance import Allowance
 from seekway.core.caller import Caller
-from seekway.core.errors import ConfigError, ModelNotFound, RateLimited
+from seekway.core.errors import ConfigError, ModelNotFound, RateLimited, StorageFailed
 from seekway.core.sections.keys import KeySettings
 from seekway.core.sections.limits import BudgetRule, LimitRule, QuotaSettings
 from seekway.core.sections.prices import PriceSettings
@@ -22,6 +24,7 @@ from seekway.observability.record import RequestRecord
 from seekway.pipeline.exchange import Exchange
 from seekway.pipeline.quota.figures import QuotaCollector
 from seekway.pipeline.quota.quota import Quota
+from seekway.pipeline.quota.spending_file import SpendingFile
 from seekway.pipeline.stages.allow_models import AllowModels
 
 REQUEST = GenerateRequest("1", "m", prompt="p")
@@ -52,6 +55,33 @@ def admitted(one: Quota, count: int) -> int:
             continue
         done += 1
     return done
+
+
+async def test_spending_that_cannot_be_written_at_the_end_is_told_in_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: SpendingFile, spent: object) -> NoReturn:
+        raise StorageFailed("The disk is full.")
+
+    price = PriceSettings(models=("m",), currency="CNY", cache_hit=1, cache_miss=1, output=1)
+    budget = BudgetRule(name="b", amount=1, period="total")
+    log = LogCapture()
+    one = Quota(
+        settings(tmp_path, budgets=(budget,), prices=(price,)),
+        structlog.wrap_logger(None, processors=[log], wrapper_class=structlog.make_filtering_bound_logger(0)),
+    )
+    exchange = admit(one)
+    exchange.record.usage = Usage(1000, 0)
+    exchange.ended()
+    monkeypatch.setattr(SpendingFile, "add", full)
+    await one.close()
+    (told,) = log.entries
+    assert (told["event"], told["log_level"], told["owner"], told["nano"]) == (
+        "spending_lost",
+        "error",
+        "b/1:k",
+        1_000_000,
+    )
 
 
 def test_where_nothing_is_set_nothing_is_done(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Finds the system prompt in answers."""

@@ -1,0 +1,89 @@
+"""A text folded: each character as what it stands for, and the letters alone, with the way back."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from seekway.pipeline.guardrails.normalise.characters import INVISIBLE, SEPARATOR, characters
+from seekway.pipeline.guardrails.normalise.entities import decode_references
+
+_DROPPED: Final = {ord(SEPARATOR): None, ord(INVISIBLE): None}
+_ARRAY_CHARS: Final = 300  # from here on an array is faster than a loop
+
+
+def letters_of(raw: str) -> str:
+    """What is left of folded characters without separators and invisible ones."""
+    joined = raw.replace(SEPARATOR, "")
+    return joined.replace(INVISIBLE, "") if INVISIBLE in joined else joined
+
+
+class Folded:
+    """A text read through its disguises.
+
+    ``text`` is the text with HTML's references read; ``raw`` what its characters stand for, ``letters`` the same without
+    separators and what cannot be seen. Letter ``k`` stands for the character ``places[k]`` of ``text``.
+    Places are computed only when something was found.
+    ``is_cut`` says that more text stands before it.
+    """
+
+    def __init__(self, original: str, *, is_cut: bool = False) -> None:
+        self.source = original
+        self.is_cut = is_cut
+        self._starts: list[int] | None = None
+        if "&" in original:
+            original, self._starts = decode_references(original)
+        self.text = original
+        self._fold(original)
+
+    def _fold(self, read: str) -> None:
+        self._read = read
+        self._places: list[int] | None = None
+        self.raw = read.translate(characters().fold)
+        self.letters = letters_of(self.raw)
+
+    def reread(self, read: str) -> Folded:
+        """The same text with some of its characters read as others, as ``read``, which is as long, has them."""
+        other = Folded.__new__(Folded)
+        other.source, other.text, other._starts, other.is_cut = self.source, self.text, self._starts, self.is_cut
+        other._fold(read)
+        return other
+
+    @property
+    def places(self) -> list[int]:
+        if self._places is None:  # functools' cached property takes a lock, which costs more than a short text
+            self._places = self._find_places()
+        return self._places
+
+    def _find_places(self) -> list[int]:
+        if len(self.raw) != len(self._read):
+            return self._places_of_expanded()
+        if len(self.letters) == len(self.raw):
+            return list(range(len(self.raw)))
+        if len(self.raw) < _ARRAY_CHARS:
+            return [k for k, c in enumerate(self.raw) if c not in {SEPARATOR, INVISIBLE}]
+        codes = np.frombuffer(self.raw.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+        found: list[int] = np.flatnonzero((codes != ord(SEPARATOR)) & (codes != 0)).tolist()
+        return found
+
+    def _places_of_expanded(self) -> list[int]:
+        fold = characters().fold
+        places: list[int] = []
+        for place, character in enumerate(self._read):
+            read = fold.get(ord(character), character)
+            if isinstance(read, str):
+                places.extend([place] * len(read))
+            elif read not in _DROPPED:
+                places.append(place)
+        return places
+
+    def original_span(self, first: int, last: int) -> tuple[int, int]:
+        """From where the character ``first`` of ``text`` begins in the original to where ``last`` ends."""
+        if self._starts is None:
+            return first, last + 1
+        return self._starts[first], self._starts[last + 1]
+
+    def original(self, place: int) -> int:
+        """Where the character ``place`` of ``text``, or its end, stands in the original."""
+        return place if self._starts is None else self._starts[place]

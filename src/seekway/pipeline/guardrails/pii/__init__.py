@@ -1,0 +1,1 @@
+"""Personal data: what it is recognised by, and how it is hidden and put back."""

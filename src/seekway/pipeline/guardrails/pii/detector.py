@@ -1,0 +1,133 @@
+"""Personal data in a text, as a :class:`seekway.pipeline.guardrails.detector.Detector`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from seekway.core.errors import ConfigError
+from seekway.pipeline.guardrails.detector import Finding, Scan
+from seekway.pipeline.guardrails.literals import Literals
+from seekway.pipeline.guardrails.pii import mail, places
+from seekway.pipeline.guardrails.pii import names as people
+from seekway.pipeline.guardrails.pii.codes import PROVINCES, WECHAT_WORDS, accounts, codes
+from seekway.pipeline.guardrails.pii.mail import mail as mail_addresses
+from seekway.pipeline.guardrails.pii.numbers import numbers
+from seekway.pipeline.guardrails.pii.window import DIGITS, LONGEST, Found, Window
+
+CATEGORIES: Final = frozenset(
+    {"id_card", "phone", "bank_card", "credit_code", "passport", "permit", "licence", "plate", "address", "account"}
+    | {"iban", "ssn", "national_id", "vat", "email", "ip", "mac", "birth_date", "name"}
+)
+_TOKEN: Final = mail.LOCAL | frozenset(b"@:/+(\x01")
+_JOINTS: Final = frozenset(b" -.(),\x01\x02+")
+_LONGEST_TOKEN: Final = mail.LONGEST_LOCAL + mail.LONGEST_DOMAIN + 2
+# One look through the text tells whether there is any word that personal data stand beside.
+_CUES: Final = Literals([*people.CUES, *places.CUES, *WECHAT_WORDS])
+_LONGEST_CUE: Final = 18
+# A number is decided when what stands after it is: two characters.
+_AFTER: Final = 2
+
+
+class PiiDetector:
+    """``categories`` are those that are looked for; None: all of :data:`CATEGORIES`. Raises ``ConfigError`` for one that there is not.
+
+    Only what its check digits and form bear out is found, or what a word beside it says it is; docs/guardrails-pii.md has the table.
+    """
+
+    name = "pii"
+    context_chars = 2 * LONGEST
+
+    def __init__(self, categories: frozenset[str] | None = None) -> None:
+        if categories is not None and (unknown := sorted(categories - CATEGORIES)):
+            raise ConfigError(
+                f"There is no category of personal data named {unknown[0]}; there are {', '.join(sorted(CATEGORIES))}.",
+                param="categories",
+            )
+        self._categories = CATEGORIES if categories is None else categories
+        self._spelled = bool(self._categories & {"account", "name", "address"})
+
+    def scan(self, text: str, start: int, *, final: bool) -> Scan:
+        window = Window(text, start)
+        safe = len(text) if final else max(start, self._held(window, start))
+        found = [one for one in self._all(window) if one.begin >= start and one.category in self._categories]
+        if not found:
+            return Scan((), safe)
+        found = _outermost(found)
+        if not final:
+            for one in reversed(found):
+                if one.end > safe:
+                    safe = min(safe, one.begin)
+        findings = [
+            Finding(self.name, one.category, one.severity, one.begin, one.end, one.rule, one.score)
+            for one in found
+            if one.begin < safe or final
+        ]
+        return Scan(findings, safe)
+
+    def _all(self, window: Window) -> Iterator[Found]:
+        new = window.folded[window.start :]
+        if not DIGITS.isdisjoint(new) or new.count(b":") > 1:
+            pieces = window.pieces()
+            yield from numbers(window, pieces)
+            yield from codes(window, pieces)
+        if b"@" in new:
+            yield from mail_addresses(window)
+        if self._spelled and _CUES.find(window.text[max(0, window.start - _LONGEST_CUE) :]):
+            yield from self._by_word(window)
+
+    def _by_word(self, window: Window) -> Iterator[Found]:
+        """What only a word beside it tells."""
+        if "account" in self._categories:
+            yield from accounts(window)
+        if "name" in self._categories:
+            yield from people.names(window)
+        if "address" in self._categories and not window.text.isascii():
+            yield from places.places(window)
+
+    def _held(self, window: Window, start: int) -> int:
+        """Where the longest end of the text begins that may still become a finding."""
+        held = _token_begin(window, start)
+        if "name" in self._categories:
+            held = min(held, people.held(window))
+        if "address" in self._categories and not window.text.isascii():
+            held = min(held, places.held(window.text))
+        return held
+
+
+def _outermost(found: list[Found]) -> list[Found]:
+    """Without what lies wholly within another: a group of an account's digits may look like a telephone's."""
+    found.sort(key=lambda one: (one.begin, -one.end, one.rule))
+    kept: list[Found] = []
+    furthest = -1
+    for one in found:
+        if one.end > furthest:
+            kept.append(one)
+            furthest = one.end
+    return kept
+
+
+def _token_begin(window: Window, start: int) -> int:
+    """Of the word in progress, and of the groups of digits before it that it may belong to."""
+    folded, text = window.folded, window.text
+    place, floor = len(folded), max(start, len(folded) - _LONGEST_TOKEN)
+    while place > floor and folded[place - 1] in _TOKEN:
+        place -= 1
+    floor = max(floor, len(folded) - LONGEST)
+    while place > floor:
+        # The two characters after a number decide whether it stands free.
+        back = place
+        while back > floor and place - back < _AFTER + 1 and folded[back - 1] in _JOINTS:
+            back -= 1
+        begin = back
+        while begin > floor and (48 <= folded[begin - 1] <= 57 or 65 <= (folded[begin - 1] & 0xDF) <= 90):
+            begin -= 1
+        grouped = begin < back and (not DIGITS.isdisjoint(folded[begin:back]) or back - begin <= 2)
+        if not grouped:
+            break
+        place = begin
+    while place > start and len(folded) - place < LONGEST and folded[place - 1] in b"+(":
+        place -= 1
+    if place > start and text[place - 1] in PROVINCES:
+        place -= 1
+    return max(place, start)

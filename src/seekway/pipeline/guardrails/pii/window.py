@@ -1,0 +1,110 @@
+"""The stretch of text that is looked at, folded so that places stay what they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from seekway.pipeline.guardrails.detector import Severity
+from seekway.pipeline.guardrails.rules.linear_pattern import LinearPattern
+
+CUE_REACH: Final = 24
+"""How far before a number the word may stand that says what it is, in characters."""
+LONGEST: Final = 96
+"""Nothing that is found has more characters, but for what is said in :mod:`.mail` of addresses."""
+
+_INVISIBLE: Final = "\u00ad\u200b\u200c\u200d\u2060\ufeff\u200e\u200f"
+_FOLD: Final = {
+    **{0xFF01 + place: 0x21 + place for place in range(94) if place != 11},
+    # Not the full comma: a number after one is another.
+    **dict.fromkeys(map(ord, "\u00a0\u2002\u2003\u2009\u202f\u3000"), " "),
+    **dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2212"), "-"),
+    **dict.fromkeys(map(ord, _INVISIBLE), "\x01"),
+    **dict.fromkeys(map(ord, "·•・"), "\x02"),
+}
+_FOLDED: Final = frozenset(map(chr, _FOLD))
+_WITH_DIGIT: Final = LinearPattern("[A-Za-z]*[0-9][0-9A-Za-z]*")
+_ALNUM: Final = frozenset(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+DIGITS: Final = frozenset(b"0123456789")
+
+
+class Piece(NamedTuple):
+    """Letters and digits, one digit at least, with neither beside them."""
+
+    begin: int
+    end: int
+    text: str
+
+
+class Found(NamedTuple):
+    category: str
+    severity: Severity
+    begin: int
+    end: int
+    rule: str
+    score: float = 1.0
+
+
+class Window:
+    """``text`` and ``folded``, of as many bytes as ``text`` has characters: full width as ASCII, every kind of space and dash as one, invisible characters as 1, middle dots as 2, anything else that is not ASCII as ``?``."""
+
+    __slots__ = ("_lower", "folded", "start", "text")
+
+    def __init__(self, text: str, start: int = 0) -> None:
+        """``start`` is where what is new begins: what is found begins there or later."""
+        self.text = text
+        self.start = start
+        plain = text.isascii() or _FOLDED.isdisjoint(text)
+        self.folded = (text if plain else text.translate(_FOLD)).encode("ascii", "replace")
+        self._lower: bytes | None = None
+
+    @property
+    def lower(self) -> bytes:
+        if self._lower is None:
+            self._lower = self.folded.lower()
+        return self._lower
+
+    def pieces(self) -> list[Piece]:
+        folded = self.folded
+        return [Piece(begin, end, folded[begin:end].decode()) for begin, end in _WITH_DIGIT.all(folded, 0)]
+
+    def stands_free(self, begin: int, end: int) -> bool:
+        """Whether a number of these places is one of its own, not the middle of a longer one, a version or a name."""
+        folded = self.folded
+        if begin:
+            before = folded[begin - 1]
+            if before in _ALNUM or before == 0x5F:
+                return False
+            if before in b".-/,:+" and begin > 1 and folded[begin - 2] in DIGITS:
+                return False
+        if end < len(folded):
+            after = folded[end]
+            if after in _ALNUM or after == 0x5F:
+                return False
+            if after in b".-/,:" and end + 1 < len(folded) and folded[end + 1] in DIGITS:
+                return False
+        return True
+
+    def cue(self, begin: int, words: tuple[str, ...]) -> bool:
+        """Whether one of ``words``, in lower case, stands shortly before ``begin`` in the same sentence."""
+        before = self.text[max(0, begin - CUE_REACH) : begin].lower()
+        for end in "。！？!?\n；;":
+            before = before.rpartition(end)[2]
+        return any(word in before for word in words)
+
+
+def joined(
+    pieces: list[Piece], first: int, folded: bytes, separators: frozenset[int], most: int
+) -> Iterator[tuple[int, int, str, tuple[int, ...]]]:
+    """Pieces of digits from ``first`` on that one or two ``separators`` join: begin, end, their digits and how many each has."""
+    begin, end, text = pieces[first]
+    if not text.isdigit():
+        return
+    lengths = (len(text),)
+    yield begin, end, text, lengths
+    for piece in pieces[first + 1 : first + most]:
+        gap = folded[end : piece.begin]
+        if not (0 < len(gap) <= 2 and separators.issuperset(gap)) or not piece.text.isdigit() or len(text) > 24:
+            return
+        end, text, lengths = piece.end, text + piece.text, (*lengths, len(piece.text))
+        yield begin, end, text, lengths

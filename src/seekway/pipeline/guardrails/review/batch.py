@@ -1,0 +1,66 @@
+"""Reviews whole texts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from structlog.typing import FilteringBoundLogger
+
+from seekway.pipeline.guardrails.review.policy import Part, Watch
+from seekway.pipeline.guardrails.review.verdict import Judged, Verdict, in_order, merged, most_severe
+
+
+class BatchReviewer:
+    """Counts nothing but detectors that fail: whoever acts on a verdict counts it. May be called from several threads."""
+
+    def __init__(self, log: FilteringBoundLogger) -> None:
+        self._log = log
+
+    def review(self, text: str, part: Part, watches: Sequence[Watch] | None = None) -> Verdict:
+        """By all of the part's detectors, or by ``watches`` alone.
+
+        One that raises is named in the verdict: what that means is the policy's ``on_failure`` to say.
+        """
+        judged: list[Judged] = []
+        failed: list[str] = []
+        seconds: dict[str, float] = {}
+        clock = time.perf_counter
+        then = clock()
+        for watch in part.watches if watches is None else watches:
+            detector = watch.detector
+            try:
+                findings = detector.scan(text, 0, final=True).findings
+            except Exception as error:  # noqa: BLE001 - the edge to a detector: what it does wrong must not pass for a clean text
+                failed.append(detector.name)
+                watch.figures.failures += 1
+                told(self._log, detector.name, part, error)
+            else:
+                for finding in findings:
+                    action = part.actions.of(finding)
+                    if action != "pass":
+                        judged.append(Judged(finding, action))
+            now = clock()
+            seconds[detector.name] = now - then
+            then = now
+        if not judged:
+            return Verdict(failed=tuple(failed), seconds=seconds)
+        judged = in_order(judged)
+        return Verdict(most_severe(judged), tuple(judged), tuple(merged(judged)), tuple(failed), seconds)
+
+
+def told(log: FilteringBoundLogger, detector: str, part: Part, error: Exception) -> None:
+    """The kind of error and where it came up; its message may hold what the user wrote."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = "" if trace is None else f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
+    log.error(
+        "guardrail_detector_failed",
+        detector=detector,
+        policy=part.policy,
+        part=part.name,
+        on_failure=part.on_failure,
+        error=type(error).__name__,
+        where=where,
+    )

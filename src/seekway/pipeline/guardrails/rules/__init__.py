@@ -1,0 +1,1 @@
+"""Findings by pattern, and by what a text looks like."""

@@ -1,0 +1,253 @@
+"""Where terms may stand in a text, reading by reading: as it is, repeated, by its sounds, in leetspeak, in parts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import accumulate, compress
+from operator import ne, not_
+from typing import NamedTuple
+
+from seekway.pipeline.guardrails.normalise.characters import FIRST_HAN, sounds
+from seekway.pipeline.guardrails.normalise.folded import Folded
+from seekway.pipeline.guardrails.normalise.gaps import Gap, gap_before
+from seekway.pipeline.guardrails.words.entries import (
+    ALLOWED,
+    LEET,
+    PAIR,
+    SQUEEZED,
+    TERM,
+    TRIGGER,
+    Entry,
+    Index,
+    read_as_leet,
+)
+from seekway.pipeline.guardrails.words.judge import Span, Verdict, judge, judge_leet, sounds_alike, squeezed_span
+
+_SIGNS = tuple(sign for sign in LEET if not sign.isdigit())
+NATURAL_PARTS = 3  # so many characters must a term have to be looked for in parts that are words themselves
+_RADICALS = frozenset("氵亻扌讠钅忄艹纟犭饣礻衤冫阝刂攵灬疒宀冖廴辶彳囗匚勹厶")
+
+
+class Match(NamedTuple):
+    """The entry ``number`` where ``span`` says, and how sure that is."""
+
+    number: int
+    span: Span
+    verdict: Verdict
+    score: float
+
+
+class Reading:
+    """One text, and all that is found in it."""
+
+    def __init__(self, index: Index, folded: Folded, *, final: bool) -> None:
+        self._index = index
+        self._folded = folded
+        self._final = final
+        self.matches: list[Match] = []
+        letters = folded.letters
+        self.has_leet = bool(index.leet) and (not letters.isalpha() or has_signs(folded.text))
+        if not letters:
+            return
+        hits = index.letters.find(letters)
+        if hits:
+            self._read_letters(hits)
+        is_ascii = letters.isascii()
+        has_alphabet = is_ascii or letters.islower()
+        if index.sounds:
+            if not is_ascii:
+                self._read_sounds()
+            if has_alphabet:
+                self._read_pinyin(is_ascii=is_ascii)
+        if self.has_leet and has_alphabet:
+            self._read_leet()
+
+    def _add(self, number: int, span: Span, verdict: Verdict, score: float) -> None:
+        if verdict is not Verdict.NO and not span.is_too_long():
+            self.matches.append(Match(number, span, verdict, score))
+
+    def _read_letters(self, hits: list[tuple[int, int, int]]) -> None:
+        index = self._index
+        repeats = parts = False
+        for key, begin, end in hits:
+            for meaning in index.letters.meanings[key]:
+                kind = meaning & 3
+                if kind in {TERM, ALLOWED}:
+                    entry = index.entries[meaning >> 2]
+                    span = Span(self._folded, begin, end, final=self._final)
+                    self._add(meaning >> 2, span, judge(span, entry), 1.0)
+                elif kind == TRIGGER:
+                    parts |= meaning == PAIR
+                    repeats |= meaning != PAIR
+        if repeats:
+            self._read_repeats()
+        if parts:
+            self._read_parts()
+
+    def _read_repeats(self) -> None:
+        """Letters that are repeated read once."""
+        index, folded = self._index, self._folded
+        letters = folded.letters
+        changes = [True, *map(ne, letters, letters[1:])]
+        for k in compress(range(len(letters)), map(not_, tuple(changes))):
+            if gap_before(folded, k) == Gap.FAR:
+                changes[k] = True
+        single = "".join(compress(letters, changes))
+        places = [*compress(range(len(letters)), changes), len(letters)]
+        for key, begin, end in index.letters.find(single):
+            if places[end] - places[begin] == end - begin:
+                continue  # nothing is repeated here
+            for meaning in index.letters.meanings[key]:
+                if meaning & 3 not in {TERM, SQUEEZED} or _is_exact(index.entries[meaning >> 2]):
+                    continue
+                entry = index.entries[meaning >> 2]
+                span = squeezed_span(folded, places[begin : end + 1], entry, final=self._final)
+                if span is not None:
+                    self._add(meaning >> 2, span, judge(span, entry), 0.9)
+
+    def _read_sounds(self) -> None:
+        index, letters = self._index, self._folded.letters
+        for key, begin, end in index.sounds.find(letters.translate(sounds().codes)):
+            for number in index.sounds.meanings[key]:
+                entry = index.entries[number]
+                if sounds_alike(letters[begin:end], entry):
+                    span = Span(self._folded, begin, end, final=self._final)
+                    if max(span.gaps) <= Gap.ODD or (len(entry.letters) >= 4 and min(span.gaps) > Gap.INVISIBLE):
+                        self._add(number, span, judge(span, entry), 0.8)
+
+    def _read_pinyin(self, *, is_ascii: bool) -> None:
+        """Terms in pinyin, or with some of their characters in pinyin, which stand near letters of an alphabet."""
+        letters = self._folded.letters
+        if is_ascii:
+            self._read_pinyin_of(0, letters, letters)
+            return
+        reach = self._index.most_characters
+        alphabetic = [k for k, letter in enumerate(letters) if letter < FIRST_HAN]
+        begin = end = 0
+        for k in [*alphabetic, len(letters) + 2 * reach]:
+            if k - reach > end:
+                if end:
+                    piece = letters[begin:end]
+                    self._read_pinyin_of(begin, piece, piece.translate(sounds().pinyin))
+                begin = k - reach
+            begin, end = max(0, begin), k + reach
+
+    def _read_pinyin_of(self, base: int, letters: str, spelled: str) -> None:
+        index = self._index
+        hits = index.pinyin.find(spelled)
+        if not hits:
+            return
+        known = sounds().pinyin
+        sizes = [len(known.get(ord(letter), letter)) for letter in letters]
+        starts = [0, *accumulate(sizes)]
+        owners = [k for k, size in enumerate(sizes) for _ in range(size)]
+        for key, begin, end in hits:
+            first, last = owners[begin], owners[end - 1]
+            if starts[first] != begin or starts[last + 1] != end or not letters[first : last + 1].islower():
+                continue  # a part of a syllable, or characters alone
+            span = Span(self._folded, base + first, base + last + 1, final=self._final)
+            for number in index.pinyin.meanings[key]:
+                verdict = _judge_pinyin(
+                    span, index.entries[number], [start - begin for start in starts[first : last + 2]]
+                )
+                self._add(number, span, verdict, 0.8)
+
+    def _read_leet(self) -> None:
+        index, folded = self._index, self._folded
+        other = signs_as_letters(folded)
+        for key, begin, end in index.leet.find(read_as_leet(other.letters)):
+            span = Span(other, begin, end, final=self._final)
+            places = other.places
+            written = "".join(
+                folded.text[places[k]] if folded.text[places[k]] in LEET else other.letters[k]
+                for k in range(begin, end)
+            )
+            for number in index.leet.meanings[key]:
+                self._add(number, span, judge_leet(span, index.entries[number], written), 0.9)
+
+    def _read_parts(self) -> None:
+        """Pairs of components read as the character that they make.
+
+        Where pairs share a component (女子女), one reading takes those at even places and another those at odd ones.
+        """
+        letters, compose = self._folded.letters, self._index.compose
+        pairs = [
+            k
+            for k in range(len(letters) - 1)
+            if letters[k : k + 2] in compose and gap_before(self._folded, k + 1) <= Gap.JOINER
+        ]
+        known = set(pairs)
+        shared = {k for k in pairs if k - 1 in known or k + 1 in known}
+        found: set[tuple[int, int, int]] = set()
+        for parity in range(2 if shared else 1):
+            chosen = {k for k in pairs if k not in shared or k % 2 == parity}
+            found.update(self._read_composed(chosen))
+        for number, begin, end in sorted(found):
+            entry = self._index.entries[number]
+            span = Span(self._folded, begin, end, final=self._final)
+            verdict = Verdict.YES if max(span.gaps) <= Gap.JOINER else Verdict.NO
+            if verdict is Verdict.YES and end == len(letters) and not self._final:
+                verdict = Verdict.OPEN  # the next character may make a pair with the last one
+            if verdict is not Verdict.NO and not _is_exact(entry):
+                self._add(number, span, verdict, 0.8)
+
+    def _read_composed(self, chosen: set[int]) -> Iterator[tuple[int, int, int]]:
+        letters, index = self._folded.letters, self._index
+        composed: list[str] = []
+        starts: list[int] = []
+        k = 0
+        while k < len(letters):
+            starts.append(k)
+            size = 2 if k in chosen else 1
+            composed.append(index.compose[letters[k : k + 2]] if size == 2 else letters[k])
+            k += size
+        starts.append(k)
+        for key, begin, end in index.letters.find("".join(composed)):
+            first, last = starts[begin], starts[end]
+            used = [place for place in starts[begin:end] if place in chosen]
+            if not used:
+                continue
+            radical = any(letters[place] in _RADICALS or letters[place + 1] in _RADICALS for place in used)
+            for meaning in index.letters.meanings[key]:
+                if meaning & 3 == TERM and (radical or end - begin >= NATURAL_PARTS):
+                    yield meaning >> 2, first, last
+
+
+def has_signs(text: str) -> bool:
+    return "!" in text or "@" in text or "$" in text or "|" in text
+
+
+def signs_as_letters(folded: Folded) -> Folded:
+    text = folded.text
+    for sign in _SIGNS:
+        text = text.replace(sign, LEET[sign][0])
+    return folded.reread(text)
+
+
+def _is_exact(entry: Entry) -> bool:
+    return entry.term is not None and entry.term.exact
+
+
+def _judge_pinyin(span: Span, entry: Entry, starts: list[int]) -> Verdict:
+    """``starts`` says where each letter begins, spelled out; separators may stand between syllables only."""
+    if entry.term is None or max(span.gaps, default=Gap.NONE) > Gap.CLAUSE:
+        return Verdict.NO
+    letters = span.folded.letters
+    bounds = {0: 0}
+    for k, letter in enumerate(entry.letters):
+        bounds[max(bounds) + len(sounds().pinyin.get(ord(letter), letter))] = k + 1
+    characters = 0
+    for k in range(span.begin, span.end):
+        syllable = bounds.get(starts[k - span.begin])
+        if not letters[k].isascii():
+            if syllable is None or syllable >= len(entry.letters) or letters[k] != entry.letters[syllable]:
+                return Verdict.NO
+            characters += 1
+        elif syllable is None and span.gaps[k - span.begin - 1] > Gap.INVISIBLE:
+            return Verdict.NO
+    if characters == len(entry.letters):
+        return Verdict.NO  # written as it is
+    size = starts[-1]
+    if characters == 0 and (size < 5 if entry.term.homophones else size < 8 or len(entry.letters) < 3):
+        return Verdict.NO
+    return span.ends_word() if span.begins_word() else Verdict.NO
