@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint types layers redis postgresql unit format lock proto proto-check reference reference-check text-tables text-tables-lock clients clients-lock bench-engine bench-gateway bench-guardrails bench-peers bench-lock chaos clean
+.PHONY: help run test check lint types layers redis unit format lock proto proto-check reference reference-check clients clients-lock bench-engine bench-gateway bench-peers bench-lock train-guard guard-lock chaos clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -175,6 +175,19 @@ bench-guardrails: $(VENV)/.dev ## CPU, memory and recall of the guardrails besid
 bench-lock: $(VENV)/.bootstrap ## Resolve again what the benchmarks measure against
 	@$(LOCK) $(LITELLM_LOCK).in -o $(LITELLM_LOCK).lock
 	@set -e; for name in $(GUARD_PEERS); do $(LOCK) benchmarks/guardrails/requirements-$$name.in -o benchmarks/guardrails/requirements-$$name.lock; done
+
+GUARD := scripts/guard_training
+GUARD_HOME := .cache/guard/packages
+train-guard: $(VENV)/.dev ## Train the injection classifier again and measure it; ARGS=--quick leaves out a table
+	@if ! cmp -s $(GUARD)/requirements.lock $(GUARD_HOME)/installed.lock; then \
+	  echo "seekway: installing the packages the classifier learns from into $(GUARD_HOME)"; \
+	  rm -rf $(GUARD_HOME) && $(UV) pip install --quiet --no-deps --python $(BIN)/python --target $(GUARD_HOME) --require-hashes -r $(GUARD)/requirements.lock && \
+	  cp $(GUARD)/requirements.lock $(GUARD_HOME)/installed.lock; \
+	fi
+	@$(BIN)/python -m scripts.guard_training $(GUARD_HOME) $(ARGS)
+
+guard-lock: $(VENV)/.bootstrap ## Resolve the packages the classifier learns from again
+	@$(LOCK) --no-deps $(GUARD)/requirements.in -o $(GUARD)/requirements.lock
 
 chaos: $(VENV)/.dev ## Faults under load with a verdict each; ARGS=--short for CI's part, ARGS="NAME ..." for some, ARGS=--list for their names
 	@$(BIN)/python -m tests.chaos $(ARGS)

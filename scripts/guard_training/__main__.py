@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from scripts.guard_training.calibration import Calibration, calibrate
-from scripts.guard_training.evaluation import Held, for_head, held_out, learn, table, weighted_threshold, weights_of
+from scripts.guard_training.evaluation import Held, fold_thresholds, for_head, held_out, learn, table, weights_of
 from scripts.guard_training.examples import make_examples
 from scripts.guard_training.learning import Model, Prepared, prepare, train
 from scripts.guard_training.tables import make_lexicon, make_read_as, read_lexicon, read_simplified
@@ -41,10 +41,11 @@ def _report(held: list[Held], title: str) -> None:
     print(f"\n### {title}\n\n| source | texts | found |\n|---|---|---|")
     for language in LANGUAGES:
         part = [one for one in held if one.example.language == language]
-        bound = weighted_threshold(part)
-        attacks = [one.logit >= bound for one in part if one.example.attack]
-        print(f"| **{language}: all attacks** | {len(attacks)} | **{np.mean(attacks):.1%}** |")
-        for name, attack, count, share in table(part, bound):
+        lines = table(part)
+        texts = sum(count for _, attack, count, _ in lines if attack)
+        hits = sum(count * share for _, attack, count, share in lines if attack)
+        print(f"| **{language}: all attacks** | {texts} | **{hits / texts:.1%}** |")
+        for name, attack, count, share in lines:
             print(f"| {language}: {name}{'' if attack else ' (harmless)'} | {count} | {share:.1%} |")
 
 
@@ -69,6 +70,23 @@ def _write(arrays: dict[str, NDArray[np.generic]], record: Record) -> None:
     print(f"\n{path.name}: {path.stat().st_size} bytes, sha256 {sha256}")
 
 
+def _trained(prepared: list[Prepared], where: str, *, quick: bool) -> tuple[Model, Calibration, dict[str, float]]:
+    """The model of one head, what its logits mean, and the score of each language's threshold."""
+    held = held_out(prepared, where, "template", SEED)
+    _report(held, f"{where}: templates and packages held out")
+    if not quick:
+        _report(held_out(prepared, where, "family", SEED), f"{where}: kinds of attack held out")
+    scale = calibrate(
+        np.array([one.logit for one in held if one.example.attack]),
+        np.array([one.logit for one in held if not one.example.attack]),
+    )
+    limits: dict[str, float] = {}
+    for language in LANGUAGES:
+        folds = fold_thresholds([one for one in held if one.example.language == language])
+        limits[language] = round(scale.score(float(np.mean(list(folds.values())))), 6)
+    return learn(for_head(prepared, where), SEED), scale, limits
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("packages", type=Path)
@@ -79,28 +97,10 @@ def main() -> None:
     folding = Folding(read_as)
     phrases, concepts = make_lexicon(read_lexicon(Path(__file__).parent / "lexicon.txt"), folding)
     lexicon = Lexicon(phrases, concepts)
-    examples = make_examples(packages, SEED)
-    prepared = [one for example in examples if (one := prepare(example, folding, lexicon))]
-    models: list[Model] = []
-    calibrations: list[Calibration] = []
-    thresholds: dict[str, dict[str, float]] = {}
-    for where in WHERES:
-        held = held_out(prepared, where, "template", SEED)
-        _report(held, f"{where}: templates and packages held out")
-        if not arguments.quick:
-            _report(held_out(prepared, where, "family", SEED), f"{where}: kinds of attack held out")
-        scale = calibrate(
-            np.array([one.logit for one in held if one.example.attack]),
-            np.array([one.logit for one in held if not one.example.attack]),
-        )
-        parts = {language: [one for one in held if one.example.language == language] for language in LANGUAGES}
-        thresholds[where] = {
-            language: round(scale.score(weighted_threshold(part)), 6) for language, part in parts.items()
-        }
-        models.append(learn(for_head(prepared, where), SEED))
-        calibrations.append(scale)
-    models.append(_kind_model(prepared))
-    calibrations.append(Calibration(1.0, 0.0))
+    prepared = [one for example in make_examples(packages, SEED) if (one := prepare(example, folding, lexicon))]
+    direct, untrusted = (_trained(prepared, where, quick=arguments.quick) for where in WHERES)
+    models = [direct[0], untrusted[0], _kind_model(prepared)]
+    calibrations = [direct[1], untrusted[1], Calibration(1.0, 0.0)]
     tables = [_quantised(model) for model in models]
     changed = np.flatnonzero(read_as != np.arange(len(read_as)))
     arrays: dict[str, NDArray[np.generic]] = {
@@ -117,7 +117,7 @@ def main() -> None:
         Head(scale=scale, biases=model.biases.tolist(), slope=chance.slope, offset=chance.offset)
         for model, (_, scale), chance in zip(models, tables, calibrations, strict=True)
     ]
-    limits = Thresholds(direct=thresholds["direct"], untrusted=thresholds["untrusted"])
+    limits = Thresholds(direct=direct[2], untrusted=untrusted[2])
     _write(arrays, Record(sha256="", seed=SEED, texts=len(prepared), heads=heads, thresholds=limits))
 
 

@@ -12,17 +12,18 @@ from scripts.guard_training.folds import FOLDS, Way, fold_of
 from scripts.guard_training.learning import Floats, Model, Prepared, logits, train
 
 HARD = ("/benign.", "code-")
-HARD_SHARE = 0.2
-"""Texts written to be mistaken for attacks, and code that handles prompts, count for so much of the harmless text."""
+HARD_SHARE = 0.1
+"""Texts written to be mistaken for attacks, and code that handles prompts, count for so much of harmless text when the threshold is taken."""
 
 COMMON_SOURCE = 500
 
 
 class Held(NamedTuple):
-    """A text and the greatest logit of its windows, by a model that did not know its source."""
+    """A text and the greatest logit of its windows, by the model of the fold that did not know its source."""
 
     example: Example
     logit: float
+    fold: int
 
 
 def for_head(prepared: list[Prepared], where: str) -> list[Prepared]:
@@ -49,12 +50,11 @@ def held_out(prepared: list[Prepared], where: str, way: Way, seed: int) -> list[
     for fold in range(FOLDS):
         model = learn([one for one in chosen if fold_of(one.example.source, way) != fold], seed)
         rest = [one for one in chosen if fold_of(one.example.source, way) == fold and one.example.where == where]
-        found += [Held(one.example, float(logits(model, one).max())) for one in rest]
+        found += [Held(one.example, float(logits(model, one).max()), fold) for one in rest]
     return found
 
 
-def weighted_threshold(held: list[Held], share: float = FALSE_ALARMS) -> float:
-    """The logit that ``share`` of harmless text exceeds, hard texts making up :data:`HARD_SHARE` of it."""
+def _fold_threshold(held: list[Held], share: float) -> float:
     harmless = [one for one in held if not one.example.attack]
     scores = np.array([one.logit for one in harmless])
     hard = np.array([any(mark in one.example.source for mark in HARD) for one in harmless])
@@ -64,11 +64,18 @@ def weighted_threshold(held: list[Held], share: float = FALSE_ALARMS) -> float:
     return float(scores[order][min(len(order) - 1, int(np.searchsorted(upto, 1 - share)))])
 
 
-def table(held: list[Held], threshold: float) -> list[tuple[str, bool, int, float]]:
-    """Source, whether it is of attacks, how many texts, and the share above ``threshold``."""
+def fold_thresholds(held: list[Held], share: float = FALSE_ALARMS) -> dict[int, float]:
+    """For each fold's model, the logit that ``share`` of harmless text exceeds, hard texts making up :data:`HARD_SHARE`."""
+    folds = sorted({one.fold for one in held})
+    return {fold: _fold_threshold([one for one in held if one.fold == fold], share) for fold in folds}
+
+
+def table(held: list[Held]) -> list[tuple[str, bool, int, float]]:
+    """Source, whether it is of attacks, how many texts, and the share above the threshold of its fold."""
+    limits = fold_thresholds(held)
     groups: dict[tuple[str, bool], list[bool]] = defaultdict(list)
     for one in held:
         source = one.example.source
         name = source.rpartition(".")[0] if source.rpartition(".")[2].isdigit() else source
-        groups[name, one.example.attack].append(one.logit >= threshold)
+        groups[name, one.example.attack].append(one.logit >= limits[one.fold])
     return [(name, attack, len(hits), float(np.mean(hits))) for (name, attack), hits in sorted(groups.items())]

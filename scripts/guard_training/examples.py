@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-import codecs
 import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -60,16 +59,11 @@ def _zero_width(text: str) -> str:
     return "\u200b".join(text)
 
 
-def _base64(text: str) -> str:
-    return base64.b64encode(text.encode()).decode()
-
-
-DISGUISES = {
-    "en": (_spaced, _full_width, _leet, _zero_width, _base64, str.upper, lambda text: codecs.encode(text, "rot13")),
-    "zh": (_dotted, _full_width, _zero_width, _base64, lambda text: " ".join(text)),
+READ_THROUGH: dict[str, tuple[Callable[[str], str], ...]] = {
+    "en": (_spaced, _full_width, _leet, _zero_width, str.upper),
+    "zh": (_dotted, _full_width, _zero_width),
 }
-READ_THROUGH = {"en": (_spaced, _full_width, _leet, _zero_width, str.upper), "zh": (_dotted, _full_width, _zero_width)}
-"""Disguises that folding undoes; the others are decoded before they are scored, and nothing is to be learned of them."""
+"""Disguises that folding undoes; codes are decoded before they are scored, and nothing is to be learned of them."""
 
 HIDING = (
     "{}", "{}", "{}", "\n\n{}\n\n", "\n{}\n", "<!-- {} -->", "<p>{}</p>", "\n---\n{}\n---\n", "({})", "[{}]", "\n> {}\n",
@@ -92,22 +86,24 @@ def _families(language: str, prefix: str) -> list[Family]:
     return [read_family(path) for path in sorted((TEXTS / language).glob(f"{prefix}.*.txt"))]
 
 
+def _where(family: Family) -> Where:
+    return "untrusted" if family.marks["where"] == "untrusted" else "direct"
+
+
 def _generated(language: str, rng: random.Random) -> tuple[list[Example], list[Example]]:
     slots = read_slots(TEXTS / language / "slots.txt")
     attacks: list[Example] = []
     benign: list[Example] = []
     for family in _families(language, "attack"):
-        where: Where = "untrusted" if family.marks["where"] == "untrusted" else "direct"
         for number, template in enumerate(family.templates):
             part = family._replace(name=f"{family.name}.{number % PARTS}")
             texts = dict.fromkeys(expand(template, slots, rng) for _ in range(ATTACKS_A_TEMPLATE))
-            attacks.extend(_plain(text, part, where, attack=True) for text in texts)
+            attacks.extend(_plain(text, part, _where(family), attack=True) for text in texts)
     for family in _families(language, "benign"):
-        where: Where = "untrusted" if family.marks["where"] == "untrusted" else "direct"
         for number, template in enumerate(family.templates):
             part = family._replace(name=f"{family.name}.{number % PARTS}")
             texts = dict.fromkeys(expand(template, slots, rng) for _ in range(BENIGN_A_TEMPLATE))
-            benign.extend(_plain(text, part, where, attack=False) for text in texts)
+            benign.extend(_plain(text, part, _where(family), attack=False) for text in texts)
     return attacks, benign
 
 

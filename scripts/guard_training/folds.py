@@ -14,10 +14,10 @@ FOLDS = 4
 Way = Literal["family", "template"]
 
 _FAMILIES = (
-    "en/attack.override zh/attack.suppress zh/attack.hidden",
-    "zh/attack.override en/attack.suppress zh/attack.fake_roles",
-    "en/attack.extract zh/attack.persona en/attack.fake_roles",
-    "zh/attack.extract en/attack.persona en/attack.hidden",
+    "en/attack.override en/attack.mixed_jailbreak zh/attack.suppress zh/attack.hidden",
+    "zh/attack.override zh/attack.mixed_jailbreak en/attack.suppress zh/attack.fake_roles",
+    "en/attack.extract zh/attack.mixed zh/attack.persona en/attack.fake_roles",
+    "zh/attack.extract en/attack.mixed en/attack.persona en/attack.hidden",
 )
 _PACKAGES = (
     "garak pyrit bfcl code-garak writingbench writingbench-documents",

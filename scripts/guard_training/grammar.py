@@ -46,7 +46,8 @@ def _closing(text: str, opened: int) -> int:
 
 
 def _choices(text: str) -> list[str]:
-    parts, depth, last = [], 0, 0
+    parts: list[str] = []
+    depth, last = 0, 0
     for index, char in enumerate(text):
         depth += {"{": 1, "}": -1}.get(char, 0)
         if char == "|" and depth == 0 and text[index - 1 : index] != "\\":

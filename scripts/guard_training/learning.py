@@ -17,20 +17,20 @@ from seekway.pipeline.guardrails.classifier.features import (
     meaning,
     tokenise,
 )
-from seekway.pipeline.guardrails.classifier.folding import Folded, Folding
+from seekway.pipeline.guardrails.classifier.folding import Folding
 from seekway.pipeline.guardrails.classifier.windows import WINDOW_TOKENS, Windows, windows_of
 
 Floats = NDArray[np.float64]
 
 ROUNDS = 3
-EPOCHS = 4
+EPOCHS = 8
 BATCH = 256
 RATE = 0.35
-DECAY = 0.15
+DECAY = 0.02
 """Share of every weight that an epoch takes away."""
 
 NGRAM_COLUMNS = 5
-NGRAM_DROP, CONCEPT_DROP = 0.5, 0.1
+NGRAM_DROP, CONCEPT_DROP = 0.3, 0.1
 """Features left out at random in training, so that no single wording carries a verdict."""
 
 HARDEST = 3
@@ -43,7 +43,7 @@ BLOCK = 16_384
 
 
 class Prepared(NamedTuple):
-    """An example's buckets, shape (columns, tokens), its windows, and the share of its attack that each window holds."""
+    """An example's buckets, shape (columns, tokens), its windows, and how closely each lies on its attack: what both hold in what either holds."""
 
     example: Example
     buckets: Buckets
@@ -65,13 +65,14 @@ class Model(NamedTuple):
 def prepare(example: Example, folding: Folding, lexicon: Lexicon) -> Prepared | None:
     """None for a text without a token."""
     folded = folding.fold(example.text)
-    tokens = tokenise(Folded(*(part[:BLOCK] for part in folded)))
+    tokens = tokenise(folded.part(0, BLOCK))
     if not len(tokens.hashes):
         return None
     windows = windows_of(len(tokens.hashes))
     inside = (tokens.starts >= example.start) & (tokens.ends <= example.end)
     held = np.concatenate(([0], np.cumsum(inside)))
-    shares = (held[windows.ends] - held[windows.starts]) / max(1, held[-1])
+    both = held[windows.ends] - held[windows.starts]
+    shares = both / np.maximum(1, windows.ends - windows.starts + held[-1] - both)
     found = features(tokens, lexicon)
     return Prepared(example, found.buckets, windows, shares.astype(np.float64), meaning(found.concepts, windows))
 
@@ -116,7 +117,7 @@ class _Batch(NamedTuple):
     """Features of some rows; ``owner`` says whose each bucket is."""
 
     ids: Buckets
-    owner: NDArray[np.int64]
+    owner: NDArray[np.intp]
     roots: Floats
     sizes: NDArray[np.int64]
     labels: Floats
@@ -124,7 +125,8 @@ class _Batch(NamedTuple):
     meanings: Floats
 
 
-def _batch(rows: _Rows, chosen: NDArray[np.int64], rng: np.random.Generator) -> _Batch:
+def _batch(rows: _Rows, order: NDArray[np.intp], rng: np.random.Generator) -> _Batch:
+    chosen = [int(row) for row in order]
     lengths = np.array([len(rows.ids[row]) for row in chosen])
     ids = np.concatenate([rows.ids[row] for row in chosen])
     ngrams = np.concatenate([rows.ngrams[row] for row in chosen])
@@ -135,9 +137,9 @@ def _batch(rows: _Rows, chosen: NDArray[np.int64], rng: np.random.Generator) -> 
     roots = np.sqrt(np.maximum(np.bincount(owner, minlength=len(chosen)), 1))
     meanings = np.stack([rows.meanings[row] for row in chosen]).astype(np.float64)
     meanings *= rng.random(meanings.shape) >= CONCEPT_DROP
-    sizes, labels, weights = (
-        np.array([values[row] for row in chosen]) for values in (rows.sizes, rows.labels, rows.weights)
-    )
+    sizes = np.array([rows.sizes[row] for row in chosen])
+    labels = np.array([rows.labels[row] for row in chosen])
+    weights = np.array([rows.weights[row] for row in chosen])
     return _Batch(ids, owner, roots, sizes, labels, weights, meanings)
 
 
@@ -158,7 +160,8 @@ def _learn(model: Model, squares: Model, batch: _Batch) -> None:
     squares.weights[touched] += gradient[touched] ** 2
     model.weights[touched] -= RATE * gradient[touched] / np.sqrt(squares.weights[touched])
     backward = (slope[:, None] * model.outward) * (hidden > 0)
-    _step(model.biases, squares.biases, np.bincount(batch.sizes, weights=slope, minlength=len(WINDOW_TOKENS)), RATE)
+    biases = np.bincount(batch.sizes, weights=slope, minlength=len(WINDOW_TOKENS)).astype(np.float64)
+    _step(model.biases, squares.biases, biases, RATE)
     _step(model.outward, squares.outward, active.T @ slope + SHRINK * model.outward, RATE / 4)
     _step(model.inward, squares.inward, batch.meanings.T @ backward + SHRINK * model.inward, RATE / 4)
     _step(model.middle, squares.middle, backward.sum(axis=0), RATE / 4)

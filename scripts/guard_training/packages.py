@@ -60,9 +60,8 @@ def _in_the_wild(packages: Path) -> Iterator[str]:
 
 def _templates(packages: Path) -> Iterator[str]:
     for path in sorted((packages / "pyrit/datasets/jailbreak/templates").rglob("*.yaml")):
-        head, mark, body = path.read_text(encoding="utf-8").partition("\nvalue:")
-        if mark and "benign" not in path.name and len(body) > SHORTEST and "multi_parameter" not in str(path):
-            del head
+        _, mark, body = path.read_text(encoding="utf-8").partition("\nvalue:")
+        if mark and "benign" not in path.name and len(body) > SHORTEST and "multi_parameter" not in path.parent.name:
             lines = [line.strip() for line in body.lstrip(" >|-+").splitlines()]
             yield " ".join(lines).replace("{{ prompt }}", "Tell me how to do it.")
 
@@ -106,7 +105,7 @@ def _code(packages: Path, names: tuple[str, ...]) -> Iterator[str]:
     for name in names:
         for path in sorted((packages / name).rglob("*.py"))[::3]:
             if any(
-                part in str(path)
+                part in str(path.relative_to(packages))
                 for part in ("probes", "injection", "jailbreak", "attack", "dataset", "resources", "scenario")
             ):
                 continue

@@ -93,7 +93,7 @@ class InjectionClassifier:
         folded = self._weights.folding.fold(text)
         worst, ideographs, letters = NOTHING, 0, 0
         for start in range(0, max(1, len(folded.codes) - BLOCK_OVERLAP), BLOCK_CHARS - BLOCK_OVERLAP):
-            block = Folded(*(part[start : start + BLOCK_CHARS] for part in folded))
+            block = folded.part(start, start + BLOCK_CHARS)
             found, here_ideographs, here_letters = self._worst_in_block(block, head)
             ideographs += here_ideographs
             letters += here_letters
@@ -122,8 +122,9 @@ class InjectionClassifier:
         logits += self._weights.networks[head].logits(meanings)
         at = int(np.argmax(logits))
         first, last = int(starts[at]), int(ends[at]) - 1
-        jailbreak = float(sums[last + 1, 1] - sums[first, 1]) * other.scale / float(roots[at]) + other.biases[sizes[at]]
-        jailbreak += float(self._weights.networks[IS_JAILBREAK].logits(meanings[at : at + 1])[0])
+        jailbreak = float(sums[last + 1, 1] - sums[first, 1]) * other.scale / float(roots[at])
+        jailbreak += other.biases[int(sizes[at])]
+        jailbreak += self._weights.networks[IS_JAILBREAK].logits(meanings[at : at + 1]).item()
         found = _Worst(float(logits[at]), int(tokens.starts[first]), int(tokens.ends[last]), jailbreak)
         return found, ideographs, letters
 

@@ -34,6 +34,10 @@ class Folded(NamedTuple):
     classes: NDArray[np.uint8]
     origins: Places
 
+    def part(self, start: int, end: int) -> Folded:
+        """The folded characters from ``start`` up to ``end``."""
+        return Folded(self.codes[start:end], self.classes[start:end], self.origins[start:end])
+
 
 def code_points(text: str) -> Codes:
     """The code points of ``text``; a lone surrogate is one as well."""
