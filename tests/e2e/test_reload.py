@@ -63,8 +63,8 @@ def test_policies_and_their_lists_come_into_force_and_a_mistake_is_told_with_its
         told = next(line for line in served.lines if "guardrail_policy_changed" in line)
         assert "shop" in told
         words.write_text("[fruit high]\ndurian | loud\n", "utf-8")
-        served.wait_for("configuration refused")
-        told = next(line for line in served.lines if "configuration refused" in line)
+        served.wait_for("config_refused")
+        told = next(line for line in served.lines if "config_refused" in line)
         assert f"{words}, line 2" in told
         config.write_text(before.replace('"fruit" = "block"', '"fruit" = "explode"'), "utf-8")
         served.wait_for("explode")
