@@ -13,15 +13,20 @@ from seekway.pipeline.guardrails.pii import names as people
 from seekway.pipeline.guardrails.pii.codes import PROVINCES, WECHAT_WORDS, accounts, codes
 from seekway.pipeline.guardrails.pii.mail import mail as mail_addresses
 from seekway.pipeline.guardrails.pii.numbers import numbers
+from seekway.pipeline.guardrails.pii.spelled import MONTHS, spelled
 from seekway.pipeline.guardrails.pii.window import DIGITS, LONGEST, Found, Window
 
 CATEGORIES: Final = frozenset(
     {"id_card", "phone", "bank_card", "credit_code", "passport", "permit", "licence", "plate", "address", "account"}
-    | {"iban", "ssn", "national_id", "vat", "email", "ip", "mac", "birth_date", "name"}
+    | {"iban", "ssn", "national_id", "vat", "email", "ip", "mac", "birth_date", "name", "coordinates", "wallet"}
 )
 _TOKEN: Final = mail.LOCAL | frozenset(b"@:/+(\x01")
-_JOINTS: Final = frozenset(b" -.(),\x01\x02+")
+_JOINTS: Final = frozenset(b" -.(),\x01\x02\x03+/'\"")
+_WRITTEN_JOINTS: Final = frozenset("年月，")
+_MOST_WORDS: Final = 7
+_LONGEST_WORD: Final = 14
 _LONGEST_TOKEN: Final = mail.LONGEST_LOCAL + mail.LONGEST_DOMAIN + 2
+_MONTH_BEGINNINGS: Final = frozenset(month.encode() for month in MONTHS)
 # One look through the text tells whether there is any word that personal data stand beside.
 _CUES: Final = Literals([*people.CUES, *places.CUES, *WECHAT_WORDS])
 _LONGEST_CUE: Final = 18
@@ -71,6 +76,7 @@ class PiiDetector:
             pieces = window.pieces()
             yield from numbers(window, pieces)
             yield from codes(window, pieces)
+            yield from spelled(window, self._categories)
         if b"@" in new:
             yield from mail_addresses(window)
         if self._spelled and _CUES.find(window.text[max(0, window.start - _LONGEST_CUE) :]):
@@ -107,6 +113,10 @@ def _outermost(found: list[Found]) -> list[Found]:
     return kept
 
 
+def _joins(folded: int, char: str) -> bool:
+    return folded in _JOINTS or char in _WRITTEN_JOINTS
+
+
 def _token_begin(window: Window, start: int) -> int:
     """Of the word in progress, and of the groups of digits before it that it may belong to."""
     folded, text = window.folded, window.text
@@ -114,18 +124,31 @@ def _token_begin(window: Window, start: int) -> int:
     while place > floor and folded[place - 1] in _TOKEN:
         place -= 1
     floor = max(floor, len(folded) - LONGEST)
+    held, words = place, 0
     while place > floor:
         # The two characters after a number decide whether it stands free.
         back = place
-        while back > floor and place - back < _AFTER + 1 and folded[back - 1] in _JOINTS:
+        while back > floor and place - back < _AFTER + 1 and _joins(folded[back - 1], text[back - 1]):
             back -= 1
         begin = back
         while begin > floor and (48 <= folded[begin - 1] <= 57 or 65 <= (folded[begin - 1] & 0xDF) <= 90):
             begin -= 1
-        grouped = begin < back and (not DIGITS.isdisjoint(folded[begin:back]) or back - begin <= 2)
-        if not grouped:
+        group = folded[begin:back]
+        if not group:
             break
         place = begin
+        if (
+            not DIGITS.isdisjoint(group)
+            or (len(group) == 2 and group.isupper())
+            or group[:3].lower() in _MONTH_BEGINNINGS
+        ):
+            held = begin
+        elif words < _MOST_WORDS and len(group) <= _LONGEST_WORD and 65 <= group[0] <= 90:
+            # Of an account or a street, if a number stands before it.
+            words += 1
+        else:
+            break
+    place = held
     while place > start and len(folded) - place < LONGEST and folded[place - 1] in b"+(":
         place -= 1
     if place > start and text[place - 1] in PROVINCES:

@@ -48,6 +48,14 @@ _TITLES: Final = ("先生", "女士", "小姐", "太太")
 _NOT_NAME: Final = frozenset(
     "的是在了和与及今来住从要想有电手，。、也就都已为去说问请于现年性男女我你他她它这那不很把被给对向跟"
 )
+_NOT_NAMES: Final = frozenset(
+    "管理 方式 方法 方便 方向 高级 高度 金额 钱包 时间 安全 程序 程度 马上 白天 白色 左右 向导 路径 路由 常用 常见 任务 任意 任何 成功 成员 包括 包含 项目 应该 应用 关系 关于 连接 平台 平均 全部 解释 于是 温度 单位 万一 和平 毛病 周末 水平 何时 何地 何种 解决 许可 江湖 黄金 严格 宁可 尤其 乔迁 文件 易错 顾客 房间 祝福 时候 计划 明确 梅花 邮箱 纪录".split(
+        " "
+    )
+)
+_NO_PERSON: Final = frozenset(
+    b"President Speaker Chairman Chairwoman Chair Minister Secretary Vice Prime No Right Wrong The Who And Or But Not In On For Of".split()
+)
 _BETWEEN: Final = frozenset("：: 是为叫\u3000\t")
 _MOST_BETWEEN: Final = 3
 _LONGEST_CHINESE: Final = 4
@@ -135,6 +143,8 @@ def _name_end(text: str, begin: int) -> int:
     size = 2 if text.startswith(_COMPOUND, begin) else 1
     if size == 1 and (begin >= len(text) or text[begin] not in _SURNAMES):
         return 0
+    if text[begin : begin + 2] in _NOT_NAMES:
+        return 0
     end = begin + size
     while end < len(text) and end < begin + size + 2 and _is_han(text[end]) and text[end] not in _NOT_NAME:
         end += 1
@@ -145,7 +155,7 @@ def _english(window: Window) -> Iterator[Found]:
     low = max(0, window.start - _LONGEST_CUE - 2)
     for _, begin in _ENGLISH.all(window.folded, low):
         end = _english_end(window.folded, begin)
-        if end > begin + 1:
+        if end > begin + 1 and window.folded[begin:end].split()[0] not in _NO_PERSON:
             yield Found("name", "medium", begin, end, "en_name_cue", 0.8)
 
 

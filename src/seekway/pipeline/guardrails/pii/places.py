@@ -168,6 +168,8 @@ def _address(text: str, begin: int) -> tuple[int, int]:
         char = text[place]
         if char in _ENDS and place > begin and text[place - 1] in _NUMBERS and road:
             end = last = place + 1
+        elif end and char == "元" and text[place - 1] == "单":
+            end = last = place + 1
         elif char in _PARTS:
             road = road or char in _ROADS
             last = place + 1

@@ -21,6 +21,9 @@ _FOLD: Final = {
     **dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2212"), "-"),
     **dict.fromkeys(map(ord, _INVISIBLE), "\x01"),
     **dict.fromkeys(map(ord, "·•・"), "\x02"),
+    **dict.fromkeys(map(ord, "°º"), "\x03"),
+    ord("′"): "'",
+    ord("″"): '"',
 }
 _FOLDED: Final = frozenset(map(chr, _FOLD))
 _WITH_DIGIT: Final = LinearPattern("[A-Za-z]*[0-9][0-9A-Za-z]*")
@@ -46,7 +49,7 @@ class Found(NamedTuple):
 
 
 class Window:
-    """``text`` and ``folded``, of as many bytes as ``text`` has characters: full width as ASCII, every kind of space and dash as one, invisible characters as 1, middle dots as 2, anything else that is not ASCII as ``?``."""
+    """``text`` and ``folded``, of as many bytes as ``text`` has characters: full width as ASCII, every kind of space and dash as one, invisible characters as 1, middle dots as 2, degrees as 3, anything else that is not ASCII as ``?``."""
 
     __slots__ = ("_lower", "folded", "start", "text")
 
@@ -71,12 +74,8 @@ class Window:
     def stands_free(self, begin: int, end: int) -> bool:
         """Whether a number of these places is one of its own, not the middle of a longer one, a version or a name."""
         folded = self.folded
-        if begin:
-            before = folded[begin - 1]
-            if before in _ALNUM or before == 0x5F:
-                return False
-            if before in b".-/,:+" and begin > 1 and folded[begin - 2] in DIGITS:
-                return False
+        if not self.begins_free(begin):
+            return False
         if end < len(folded):
             after = folded[end]
             if after in _ALNUM or after == 0x5F:
@@ -85,9 +84,19 @@ class Window:
                 return False
         return True
 
-    def cue(self, begin: int, words: tuple[str, ...]) -> bool:
-        """Whether one of ``words``, in lower case, stands shortly before ``begin`` in the same sentence."""
-        before = self.text[max(0, begin - CUE_REACH) : begin].lower()
+    def begins_free(self, begin: int) -> bool:
+        """Whether nothing before ``begin`` belongs to the number there."""
+        if not begin:
+            return True
+        folded = self.folded
+        before = folded[begin - 1]
+        if before in _ALNUM or before == 0x5F:
+            return False
+        return not (before in b".-/,:+" and begin > 1 and folded[begin - 2] in DIGITS)
+
+    def cue(self, begin: int, words: tuple[str, ...], reach: int = CUE_REACH) -> bool:
+        """Whether one of ``words``, in lower case, stands in the ``reach`` characters before ``begin`` in the same sentence."""
+        before = self.text[max(0, begin - reach) : begin].lower()
         for end in "。！？!?\n；;":
             before = before.rpartition(end)[2]
         return any(word in before for word in words)
