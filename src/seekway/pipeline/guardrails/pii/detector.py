@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from collections.abc import Iterator
 from typing import Final
 
@@ -14,7 +15,7 @@ from seekway.pipeline.guardrails.pii.codes import PROVINCES, WECHAT_WORDS, accou
 from seekway.pipeline.guardrails.pii.mail import mail as mail_addresses
 from seekway.pipeline.guardrails.pii.numbers import numbers
 from seekway.pipeline.guardrails.pii.spelled import MONTHS, spelled
-from seekway.pipeline.guardrails.pii.window import DIGITS, LONGEST, Found, Window
+from seekway.pipeline.guardrails.pii.window import DIGIT_CHARACTERS, DIGITS, FOLDED, LONGEST, Found, Window
 
 CATEGORIES: Final = frozenset(
     {"id_card", "phone", "bank_card", "credit_code", "passport", "permit", "licence", "plate", "address", "account"}
@@ -30,6 +31,12 @@ _MONTH_BEGINNINGS: Final = frozenset(month.encode() for month in MONTHS)
 # One look through the text tells whether there is any word that personal data stand beside.
 _CUES: Final = Literals([*people.CUES, *places.CUES, *WECHAT_WORDS])
 _LONGEST_CUE: Final = 18
+# Without these, and without a word that something may follow, there is nothing to find and little to hold.
+_SPEAKING: Final = DIGIT_CHARACTERS | FOLDED | frozenset("@:°")
+_HOLDING: Final = Literals([*people.CUES, *places.CUES, *places.BEGINNINGS, *WECHAT_WORDS])
+_WORD_LETTERS: Final = "".join(map(chr, sorted(mail.LOCAL))) + "/+("
+_ASCII_LETTERS: Final = frozenset(string.ascii_letters)
+_QUIET_JOINTS: Final = " .(),/'\"-+，"
 # A number is decided when what stands after it is: two characters.
 _AFTER: Final = 2
 
@@ -53,6 +60,16 @@ class PiiDetector:
         self._spelled = bool(self._categories & {"account", "name", "address"})
 
     def scan(self, text: str, start: int, *, final: bool) -> Scan:
+        base = start - self.context_chars
+        if base > 0:
+            # More context than is asked for tells nothing.
+            found, safe = self.scan(text[base:], self.context_chars, final=final)
+            return Scan([_moved(one, base) for one in found] if found else (), safe + base)
+        if not final and (quiet := self._quiet(text, start)) is not None:
+            return Scan((), quiet)
+        return self._scan(text, start, final=final)
+
+    def _scan(self, text: str, start: int, *, final: bool) -> Scan:
         window = Window(text, start)
         safe = len(text) if final else max(start, self._held(window, start))
         found = [one for one in self._all(window) if one.begin >= start and one.category in self._categories]
@@ -69,6 +86,27 @@ class PiiDetector:
             if one.begin < safe or final
         ]
         return Scan(findings, safe)
+
+    def _quiet(self, text: str, start: int) -> int | None:
+        """What :meth:`_scan` has for ``safe`` where ordinary words alone are new; None where it must look."""
+        new = text[start:]
+        if not _SPEAKING.isdisjoint(new) or _HOLDING.find(text[max(0, start - _LONGEST_CUE) :]):
+            return None
+        size = len(text)
+        words = new[-_LONGEST_TOKEN:]
+        before = words.rstrip(_WORD_LETTERS)
+        rest = before.rstrip(_QUIET_JOINTS)
+        if rest and rest[-1] in _ASCII_LETTERS:
+            # A short word in capitals or a month's name, which a number may follow.
+            last = rest[len(rest.rstrip(_WORD_LETTERS)) :]
+            if last[0] <= "Z" or last[:3].encode("ascii", "replace").lower() in _MONTH_BEGINNINGS:
+                return None
+        held = size - len(words) + len(before)
+        if held == size and not text.isascii():
+            held = max(start, min(people.held_surname(text), places.held_region(text)))
+        if before and before[-1] in PROVINCES:
+            return min(held, size - len(words) + len(before) - 1)
+        return held
 
     def _all(self, window: Window) -> Iterator[Found]:
         new = window.folded[window.start :]
@@ -99,6 +137,10 @@ class PiiDetector:
         if "address" in self._categories and not window.text.isascii():
             held = min(held, places.held(window.text))
         return held
+
+
+def _moved(one: Finding, by: int) -> Finding:
+    return Finding(one.detector, one.category, one.severity, one.start + by, one.end + by, one.rule, one.score)
 
 
 def _outermost(found: list[Found]) -> list[Found]:
@@ -139,7 +181,7 @@ def _token_begin(window: Window, start: int) -> int:
         place = begin
         if (
             not DIGITS.isdisjoint(group)
-            or (len(group) == 2 and group.isupper())
+            or (len(group) <= 2 and group.isupper())
             or group[:3].lower() in _MONTH_BEGINNINGS
         ):
             held = begin
@@ -149,7 +191,7 @@ def _token_begin(window: Window, start: int) -> int:
         else:
             break
     place = held
-    while place > start and len(folded) - place < LONGEST and folded[place - 1] in b"+(":
+    while place > start and len(folded) - place < LONGEST and folded[place - 1] in b"+-(":
         place -= 1
     if place > start and text[place - 1] in PROVINCES:
         place -= 1

@@ -94,15 +94,22 @@ def names(window: Window) -> Iterator[Found]:
 
 def held(window: Window) -> int:
     """Where the longest end of the text begins that may still become a name."""
-    text = window.text
-    size = len(text)
-    for back in range(min(_LONGEST_CHINESE + 1, size), 0, -1):
-        if text[size - back] in _SURNAMES and all(_is_han(char) for char in text[size - back :]):
-            return size - back
+    size = len(window.text)
+    if (begin := held_surname(window.text)) < size:
+        return begin
     low = max(0, size - _LONGEST_ENGLISH - _LONGEST_CUE - 2)
     for _, end in _ENGLISH.all(window.folded[low:], 0):
         if _english_end(window.folded, low + end, cut=True) >= size:
             return low + end
+    return size
+
+
+def held_surname(text: str) -> int:
+    """Where a surname begins at the end of the text, with so few characters after it that a title may follow."""
+    size = len(text)
+    for back in range(min(_LONGEST_CHINESE + 1, size), 0, -1):
+        if text[size - back] in _SURNAMES and all(_is_han(char) for char in text[size - back :]):
+            return size - back
     return size
 
 

@@ -39,8 +39,11 @@ _STREET: Final = LinearPattern(
 def spelled(window: Window, wanted: frozenset[str]) -> Iterator[Found]:
     low = window.start
     if "birth_date" in wanted:
-        for begin, end in _DATE.all(window.folded, low):
-            if window.cue(begin, _BIRTH_WORDS) and window.stands_free(begin, end) and _is_date(window.text[begin:end]):
+        for begin, last in _DATE.all(window.folded, low):
+            end = last if window.text[last - 1].isascii() or window.text[last - 1] in "日号" else last - 1
+            ends = not window.text[end - 1].isascii()
+            free = window.begins_free(begin) if ends else window.stands_free(begin, end)
+            if free and window.cue(begin, _BIRTH_WORDS) and _is_date(window.text[begin:end]):
                 yield Found("birth_date", "medium", begin, end, "birth_date", 0.9)
     if "coordinates" in wanted:
         yield from _points(window, low)

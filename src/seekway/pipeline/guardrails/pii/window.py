@@ -25,10 +25,11 @@ _FOLD: Final = {
     ord("′"): "'",
     ord("″"): '"',
 }
-_FOLDED: Final = frozenset(map(chr, _FOLD))
+FOLDED: Final = frozenset(map(chr, _FOLD))
 _WITH_DIGIT: Final = LinearPattern("[A-Za-z]*[0-9][0-9A-Za-z]*")
 _ALNUM: Final = frozenset(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 DIGITS: Final = frozenset(b"0123456789")
+DIGIT_CHARACTERS: Final = frozenset("0123456789")
 
 
 class Piece(NamedTuple):
@@ -57,7 +58,7 @@ class Window:
         """``start`` is where what is new begins: what is found begins there or later."""
         self.text = text
         self.start = start
-        plain = text.isascii() or _FOLDED.isdisjoint(text)
+        plain = text.isascii() or FOLDED.isdisjoint(text)
         self.folded = (text if plain else text.translate(_FOLD)).encode("ascii", "replace")
         self._lower: bytes | None = None
 
