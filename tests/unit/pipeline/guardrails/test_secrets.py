@@ -138,7 +138,7 @@ def test_passwords_are_found_by_the_word_before_them(text: str, value: str) -> N
             "Passwords: SHA256-hashed",
             "The header -----BEGIN PRIVATE KEY----- marks a key.",
             "-----BEGIN PRIVATE KEY-----\n...\n-----END PRIVATE KEY-----",
-            "sk-1234567890abcdef1234567890abcdef",
+            "sk-your-1234567890abcdef1234567890",
             "sk-learn-contrib-installation-guide-v2",
             "pypi-publish-action-release-v1-pipeline-configuration-name-of-a-long-kind",
             "authToken: process.env.NPM_TOKEN_1",

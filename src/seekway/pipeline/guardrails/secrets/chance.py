@@ -44,7 +44,7 @@ _MORE_METHODS: Final = (
 _NAMED: Final = (*_METHODS, *_MORE_METHODS)
 _JOINTS: Final = str.maketrans("-_./: ,", "       ")
 _LONGEST_STEADY: Final = 8
-"""So many characters that each follow the one before (``12345678``, ``abcdefgh``) or repeat it are nobody's token."""
+_LEAST_UNBROKEN: Final = 20
 
 
 def is_blank(value: str) -> bool:
@@ -95,8 +95,16 @@ def looks_random(body: str) -> bool:
     return changes >= max(4, size // 6)
 
 
+def looks_unlike_words(body: str) -> bool:
+    """For what has an issuer's beginning that words have too: drawn at random, or so many letters and digits without a joint as no word has."""
+    if looks_random(body):
+        return True
+    unbroken = len(body) >= _LEAST_UNBROKEN and body.isalnum() and not body.isalpha() and not body.isdigit()
+    return unbroken and looks_issued(body)
+
+
 def looks_issued(body: str) -> bool:
-    """For what has an issuer's own beginning: that it is no blank and no counting."""
+    """For what has an issuer's own beginning: that it is no blank."""
     return not is_blank(body) and not _is_steady(body) and len(set(body)) >= min(8, len(body) // 2)
 
 
@@ -122,13 +130,12 @@ def _is_name(part: str) -> bool:
 
 
 def _is_steady(body: str) -> bool:
-    run_up = run_same = 1
-    before = 0
+    """Whether one character stands there again and again."""
+    run = 1
+    before = ""
     for char in body:
-        code = ord(char)
-        run_up = run_up + 1 if code == before + 1 else 1
-        run_same = run_same + 1 if code == before else 1
-        before = code
-        if run_up >= _LONGEST_STEADY or run_same >= _LONGEST_STEADY:
+        run = run + 1 if char == before else 1
+        before = char
+        if run >= _LONGEST_STEADY:
             return True
     return False

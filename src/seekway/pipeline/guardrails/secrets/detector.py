@@ -101,7 +101,7 @@ def _token(text: str, begin: int, end: int, form: Form) -> Value | None:
     if form.rule == "json_web_token":
         secret = secret and _is_web_token(text[begin:stop])
     elif form.chance:
-        secret = secret and chance.looks_random(body)
+        secret = secret and chance.looks_unlike_words(body)
     else:
         secret = secret and chance.looks_issued(body)
     # Of two beginnings the longer says more.
