@@ -11,6 +11,8 @@ from seekway.pipeline.guardrails.pii.window import Found, Piece, Window, joined
 
 _SEPARATORS: Final = frozenset(b" -.()\x01")
 _MOST_GROUPS: Final = 7
+_LEAST: Final = 5
+_LEAST_GROUPED: Final = 7
 _REGIONS: Final = frozenset(
     [
         "11",
@@ -91,11 +93,11 @@ def numbers(window: Window, pieces: list[Piece]) -> Iterator[Found]:
     """The longest reading of the digits from each group on."""
     folded, taken = window.folded, -1
     for first, piece in enumerate(pieces):
-        if piece.begin < taken:
+        if piece.begin < taken or not window.begins_free(piece.begin):
             continue
         best: Found | None = _ending_in_letter(window, pieces, first)
         for begin, end, digits, lengths in joined(pieces, first, folded, _SEPARATORS, _MOST_GROUPS):
-            if len(digits) < 5:
+            if len(digits) < (_LEAST if len(lengths) == 1 else _LEAST_GROUPED):
                 continue
             found = _reading(window, begin, end, digits, lengths)
             if found is not None and (best is None or found.end > best.end):
