@@ -43,6 +43,26 @@ _BEFORE: Final = (
     "投保人",
     "申请人",
 )
+_FORMS: Final = tuple(
+    word + sign
+    for word in (
+        "法定代表人",
+        "法人代表",
+        "负责人",
+        "经办人",
+        "寄件人",
+        "发件人",
+        "收款人",
+        "付款人",
+        "户名",
+        "开户名",
+        "监护人",
+        "签名",
+        "乘客",
+    )
+    for sign in ("：", ":")
+)
+"""Words that speak of tasks as well: only a form's field is followed by a name."""
 _TITLES: Final = ("先生", "女士", "小姐", "太太")
 # What follows a name more often than it is the last of its characters.
 _NOT_NAME: Final = frozenset(
@@ -66,6 +86,7 @@ _ENGLISH: Final = LinearPattern(
 _LONGEST_CUE: Final = 16
 CUES: Final = (
     *_BEFORE,
+    *_FORMS,
     *_TITLES,
     "name",
     "Name",
@@ -116,7 +137,7 @@ def held_surname(text: str) -> int:
 def _chinese(window: Window) -> Iterator[Found]:
     text = window.text
     low = max(0, window.start - _LONGEST_CUE)
-    for cue in _BEFORE:
+    for cue in (*_BEFORE, *_FORMS):
         at = text.find(cue, low)
         while at >= 0:
             begin = at + len(cue)
