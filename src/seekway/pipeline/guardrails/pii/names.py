@@ -74,15 +74,17 @@ _NOT_NAMES: Final = frozenset(
     )
 )
 _NO_PERSON: Final = frozenset(
-    b"President Speaker Chairman Chairwoman Chair Minister Secretary Vice Prime No Right Wrong The Who And Or But Not In On For Of".split()
+    b"President Speaker Chairman Chairwoman Chair Minister Secretary Vice Prime No Right Wrong The Who And Or But Not In On For Of It This That We He She You They If When".split()
 )
 _BETWEEN: Final = frozenset("：: 是为叫\u3000\t")
 _MOST_BETWEEN: Final = 3
 _LONGEST_CHINESE: Final = 4
 
+# Titles as they are spelled: ``ms`` is a thousandth of a second, MS a maker of software.
 _ENGLISH: Final = LinearPattern(
-    "(?i)\\b(?:my name(?: is|'s) |(?:full |customer )?name: ?|i am called |(?:mr|mrs|ms|dr)\\.? )"
+    "\\b(?:(?i:my name is |my name's |(?:full |customer |patient )?name: ?|i am called )|(?:Mr|Mrs|Ms|Miss|Dr|Prof)\\.? )"
 )
+_FIELD: Final = b"name:"
 _LONGEST_CUE: Final = 16
 CUES: Final = (
     *_BEFORE,
@@ -93,14 +95,10 @@ CUES: Final = (
     "NAME",
     "called",
     "Mr",
-    "MR",
     "Ms",
-    "MS",
     "Dr",
-    "DR",
-    "mr",
-    "ms",
-    "dr",
+    "Miss",
+    "Prof",
 )
 """Without one of these there is nothing to find here."""
 _LONGEST_ENGLISH: Final = 48
@@ -181,9 +179,12 @@ def _name_end(text: str, begin: int) -> int:
 
 def _english(window: Window) -> Iterator[Found]:
     low = max(0, window.start - _LONGEST_CUE - 2)
-    for _, begin in _ENGLISH.all(window.folded, low):
+    for cue, begin in _ENGLISH.all(window.folded, low):
         end = _english_end(window.folded, begin)
-        if end > begin + 1 and window.folded[begin:end].split()[0] not in _NO_PERSON:
+        words = window.folded[begin:end].split()
+        # A field of one word is a program's more often than a person's.
+        least = 2 if window.folded[cue:begin].lower().startswith(_FIELD) else 1
+        if end > begin + 1 and len(words) >= least and words[0] not in _NO_PERSON:
             yield Found("name", "medium", begin, end, "en_name_cue", 0.8)
 
 
