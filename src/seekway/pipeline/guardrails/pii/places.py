@@ -175,9 +175,9 @@ def _address(text: str, begin: int) -> tuple[int, int]:
     limit = min(len(text), begin + LONGEST)
     while place < limit and place - last <= _LONGEST_PART:
         char = text[place]
-        if char in _ENDS and place > begin and text[place - 1] in _NUMBERS and road:
-            end = last = place + 1
-        elif end and char == "元" and text[place - 1] == "单":
+        if (char in _ENDS and place > begin and text[place - 1] in _NUMBERS and road) or (
+            end and char == "元" and text[place - 1] == "单"
+        ):
             end = last = place + 1
         elif char in _PARTS:
             road = road or char in _ROADS

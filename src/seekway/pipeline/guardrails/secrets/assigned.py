@@ -22,7 +22,9 @@ _CHINESE_TOKENS: Final = ("密钥", "密鑰", "秘钥", "令牌", "私钥")
 
 def _spellings() -> dict[str, bool]:
     """Each word as it is written, and whether it speaks of a password rather than of a token."""
-    written = dict.fromkeys(_CHINESE_PASSWORDS, True) | dict.fromkeys(_CHINESE_TOKENS, False)
+    written: dict[str, bool] = {}
+    for words, password in ((_CHINESE_PASSWORDS, True), (_CHINESE_TOKENS, False)):
+        written |= dict.fromkeys(words, password)
     for words, password in ((_PASSWORDS, True), (_TOKENS, False)):
         for word in words:
             written |= dict.fromkeys((word, word.upper(), word.title()), password)
