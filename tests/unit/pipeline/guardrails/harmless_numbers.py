@@ -178,7 +178,7 @@ ENGLISH = (
     "Timestamp 1700000000 is in 2023",
     "The epoch in ms was 1700000000000",
     "Use port 8080, or 9090 when that is taken",
-    "Coordinates 51.5074, -0.1278",
+    "Coordinates of the label: x=12.5, y=33.25",
     "Part number 12-3456-789 is discontinued",
     "Revenue grew 12.5% to 1,234,567 euros",
     "The ratio was 16:9 and the size 1920x1080",

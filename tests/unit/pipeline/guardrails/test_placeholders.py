@@ -26,7 +26,13 @@ def test_the_same_value_has_the_same_placeholder() -> None:
     assert placeholders.hide_known("他说13900139000") == "他说<PHONE_2>"
 
 
-@pytest.mark.parametrize("written", ["<PHONE_1>", "<phone_1>", "< PHONE_1 >", "&lt;PHONE_1&gt;", "＜PHONE_1＞"])
+@pytest.mark.parametrize(
+    "written",
+    [
+        *("<PHONE_1>", "<phone_1>", "< PHONE_1 >", "&lt;PHONE_1&gt;", "＜PHONE_1＞", "<PHONE 1>", "<Phone-1>"),
+        *("<PHONE\\_1>", "\\u003cPHONE_1\\u003e"),
+    ],
+)
 def test_models_may_spell_it_otherwise(written: str) -> None:
     placeholders = Placeholders()
     _hidden(placeholders, "13800138000")
@@ -66,6 +72,11 @@ _PARTS = [
     "＜",
     "<PHONE",
     "_1",
+    "<phone 1>",
+    "<PHONE\\_1>",
+    "\\u003cPHONE",
+    "\\u003e",
+    "\\",
     " ",
     "你好",
     "x",
@@ -82,6 +93,12 @@ def test_what_was_hidden_comes_back_however_it_is_cut(parts: list[str], data: st
     cuts = sorted(data.draw(st.lists(st.integers(0, len(hidden)), max_size=12)))
     pieces = [hidden[a:b] for a, b in zip([0, *cuts], [*cuts, len(hidden)], strict=True)]
     assert "".join([*map(restorer.feed, pieces), restorer.end()]) == text
+
+
+def test_a_name_of_several_words_is_understood_with_every_joint() -> None:
+    placeholders = Placeholders()
+    placeholders.hide("x", [Finding("pii", "id_card", "low", 0, 1)])
+    assert placeholders.restore("<ID\\_CARD\\_1> <id card 1> <Id-Card-1>") == "x x x"
 
 
 def test_only_what_may_become_a_placeholder_is_held() -> None:

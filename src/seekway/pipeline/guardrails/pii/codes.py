@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from seekway.pipeline.guardrails.pii import checksums
+from seekway.pipeline.guardrails.pii.wallets import LEAST, wallet
 from seekway.pipeline.guardrails.pii.window import Found, Piece, Window
 from seekway.pipeline.guardrails.rules.linear_pattern import LinearPattern
 
@@ -75,7 +76,11 @@ WECHAT_WORDS: Final = ("微信", "WeChat", "wechat", "Wechat")
 _LONGEST_CUE: Final = 12
 _ACCOUNT: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
 _BETWEEN: Final = frozenset("号：: 是IiDd")
-_VERSION_WORDS: Final = ("version", "版本", "release", "固件", "build", " v")
+_VERSION_WORDS: Final = (
+    *("version", "版本", "release", "固件", "build", " v", "chapter", "section", "figure", "table", "clause", "§"),
+    *("章", "节", "条款", "标准"),
+)
+_QQ: Final = LinearPattern("^QQ[1-9][0-9]{4,10}$")
 _NOBODYS: Final = ("0.0.0.0", "127.", "255.255.", "224.")
 
 
@@ -102,7 +107,7 @@ def accounts(window: Window) -> Iterator[Found]:
         at = text.find(word, low)
         while at >= 0:
             begin = at + len(word)
-            most = begin + 4
+            most = begin + 6
             while begin < min(len(text), most) and text[begin] in _BETWEEN:
                 begin += 1
             end = begin
@@ -115,15 +120,19 @@ def accounts(window: Window) -> Iterator[Found]:
 
 def _of_piece(window: Window, piece: Piece) -> Found | None:
     text, begin, end = piece.text.upper(), piece.begin, piece.end
+    if len(text) >= LEAST and window.stands_free(begin, end) and (kind := wallet(piece.text)):
+        return Found("wallet", "medium", begin, end, kind)
     if not 6 <= len(text) <= 24 or text.isdigit() or not window.stands_free(begin, end):
         return None
     raw = text.encode()
-    if len(text) == 18 and _CREDIT.first(raw, 0) == 0 and checksums.credit_code(text):
+    if len(text) == 18 and _CREDIT.first(raw, 0) == 0 and not text[:17].isdigit() and checksums.credit_code(text):
         return Found("credit_code", "medium", begin, end, "cn_credit_code")
     if len(text) == 9 and _NIE.first(raw, 0) == 0 and checksums.spanish_dni(text):
         return Found("national_id", "high", begin, end, "es_dni")
     if _VAT.first(raw, 0) == 0 and window.cue(begin, _TAX_WORDS):
         return Found("vat", "low", begin, end, "eu_vat", 0.9)
+    if _QQ.first(raw, 0) == 0:
+        return Found("account", "low", begin + 2, end, "qq", 0.9)
     lettered = text[0].isalpha() and text[1:].isalnum()
     if 7 <= len(text) <= 9 and window.cue(begin, _PASSPORT_WORDS):
         return Found("passport", "high", begin, end, "passport", 0.9)
@@ -199,8 +208,9 @@ def _ipv4(window: Window, pieces: list[Piece], first: int) -> Iterator[Found]:
     if any(int(part) > 255 or (len(part) > 1 and part[0] == "0") for part in parts) or text.startswith(_NOBODYS):
         return
     port = end + 1 < len(window.folded) and window.folded[end] == 0x3A
-    free = window.stands_free(begin, end) or (port and window.stands_free(begin, begin))
-    if free and not window.cue(begin, _VERSION_WORDS):
+    free = window.stands_free(begin, end) or (port and window.begins_free(begin))
+    # Four single digits are a chapter's number or a public name server.
+    if free and len(text) > 7 and not window.cue(begin, _VERSION_WORDS):
         yield Found("ip", "low", begin, end, "ipv4", 0.9)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from collections.abc import Iterator
 from typing import Final
 
@@ -13,18 +14,29 @@ from seekway.pipeline.guardrails.pii import names as people
 from seekway.pipeline.guardrails.pii.codes import PROVINCES, WECHAT_WORDS, accounts, codes
 from seekway.pipeline.guardrails.pii.mail import mail as mail_addresses
 from seekway.pipeline.guardrails.pii.numbers import numbers
-from seekway.pipeline.guardrails.pii.window import DIGITS, LONGEST, Found, Window
+from seekway.pipeline.guardrails.pii.spelled import MONTHS, spelled
+from seekway.pipeline.guardrails.pii.window import DIGIT_CHARACTERS, DIGITS, FOLDED, LONGEST, Found, Window
 
 CATEGORIES: Final = frozenset(
     {"id_card", "phone", "bank_card", "credit_code", "passport", "permit", "licence", "plate", "address", "account"}
-    | {"iban", "ssn", "national_id", "vat", "email", "ip", "mac", "birth_date", "name"}
+    | {"iban", "ssn", "national_id", "vat", "email", "ip", "mac", "birth_date", "name", "coordinates", "wallet"}
 )
 _TOKEN: Final = mail.LOCAL | frozenset(b"@:/+(\x01")
-_JOINTS: Final = frozenset(b" -.(),\x01\x02+")
+_JOINTS: Final = frozenset(b" -.(),\x01\x02\x03+/'\"")
+_WRITTEN_JOINTS: Final = frozenset("年月，")
+_MOST_WORDS: Final = 7
+_LONGEST_WORD: Final = 14
 _LONGEST_TOKEN: Final = mail.LONGEST_LOCAL + mail.LONGEST_DOMAIN + 2
+_MONTH_BEGINNINGS: Final = frozenset(month.encode() for month in MONTHS)
 # One look through the text tells whether there is any word that personal data stand beside.
 _CUES: Final = Literals([*people.CUES, *places.CUES, *WECHAT_WORDS])
 _LONGEST_CUE: Final = 18
+# Without these, and without a word that something may follow, there is nothing to find and little to hold.
+_SPEAKING: Final = DIGIT_CHARACTERS | FOLDED | frozenset("@:°")
+_HOLDING: Final = Literals([*people.CUES, *places.CUES, *places.BEGINNINGS, *WECHAT_WORDS])
+_WORD_LETTERS: Final = "".join(map(chr, sorted(mail.LOCAL))) + "/+("
+_ASCII_LETTERS: Final = frozenset(string.ascii_letters)
+_QUIET_JOINTS: Final = " .(),/'\"-+，"
 # A number is decided when what stands after it is: two characters.
 _AFTER: Final = 2
 
@@ -48,6 +60,16 @@ class PiiDetector:
         self._spelled = bool(self._categories & {"account", "name", "address"})
 
     def scan(self, text: str, start: int, *, final: bool) -> Scan:
+        base = start - self.context_chars
+        if base > 0:
+            # More context than is asked for tells nothing.
+            found, safe = self.scan(text[base:], self.context_chars, final=final)
+            return Scan([_moved(one, base) for one in found] if found else (), safe + base)
+        if not final and (quiet := self._quiet(text, start)) is not None:
+            return Scan((), quiet)
+        return self._scan(text, start, final=final)
+
+    def _scan(self, text: str, start: int, *, final: bool) -> Scan:
         window = Window(text, start)
         safe = len(text) if final else max(start, self._held(window, start))
         found = [one for one in self._all(window) if one.begin >= start and one.category in self._categories]
@@ -65,12 +87,34 @@ class PiiDetector:
         ]
         return Scan(findings, safe)
 
+    def _quiet(self, text: str, start: int) -> int | None:
+        """What :meth:`_scan` has for ``safe`` where ordinary words alone are new; None where it must look."""
+        new = text[start:]
+        if not _SPEAKING.isdisjoint(new) or _HOLDING.find(text[max(0, start - _LONGEST_CUE) :]):
+            return None
+        size = len(text)
+        words = new[-_LONGEST_TOKEN:]
+        before = words.rstrip(_WORD_LETTERS)
+        rest = before.rstrip(_QUIET_JOINTS)
+        if rest and rest[-1] in _ASCII_LETTERS:
+            # A short word in capitals or a month's name, which a number may follow.
+            last = rest[len(rest.rstrip(_WORD_LETTERS)) :]
+            if last[0] <= "Z" or last[:3].encode("ascii", "replace").lower() in _MONTH_BEGINNINGS:
+                return None
+        held = size - len(words) + len(before)
+        if held == size and not text.isascii():
+            held = max(start, min(people.held_surname(text), places.held_region(text)))
+        if before and before[-1] in PROVINCES:
+            return min(held, size - len(words) + len(before) - 1)
+        return held
+
     def _all(self, window: Window) -> Iterator[Found]:
         new = window.folded[window.start :]
         if not DIGITS.isdisjoint(new) or new.count(b":") > 1:
             pieces = window.pieces()
             yield from numbers(window, pieces)
             yield from codes(window, pieces)
+            yield from spelled(window, self._categories)
         if b"@" in new:
             yield from mail_addresses(window)
         if self._spelled and _CUES.find(window.text[max(0, window.start - _LONGEST_CUE) :]):
@@ -95,6 +139,10 @@ class PiiDetector:
         return held
 
 
+def _moved(one: Finding, by: int) -> Finding:
+    return Finding(one.detector, one.category, one.severity, one.start + by, one.end + by, one.rule, one.score)
+
+
 def _outermost(found: list[Found]) -> list[Found]:
     """Without what lies wholly within another: a group of an account's digits may look like a telephone's."""
     found.sort(key=lambda one: (one.begin, -one.end, one.rule))
@@ -107,6 +155,10 @@ def _outermost(found: list[Found]) -> list[Found]:
     return kept
 
 
+def _joins(folded: int, char: str) -> bool:
+    return folded in _JOINTS or char in _WRITTEN_JOINTS
+
+
 def _token_begin(window: Window, start: int) -> int:
     """Of the word in progress, and of the groups of digits before it that it may belong to."""
     folded, text = window.folded, window.text
@@ -114,19 +166,32 @@ def _token_begin(window: Window, start: int) -> int:
     while place > floor and folded[place - 1] in _TOKEN:
         place -= 1
     floor = max(floor, len(folded) - LONGEST)
+    held, words = place, 0
     while place > floor:
         # The two characters after a number decide whether it stands free.
         back = place
-        while back > floor and place - back < _AFTER + 1 and folded[back - 1] in _JOINTS:
+        while back > floor and place - back < _AFTER + 1 and _joins(folded[back - 1], text[back - 1]):
             back -= 1
         begin = back
         while begin > floor and (48 <= folded[begin - 1] <= 57 or 65 <= (folded[begin - 1] & 0xDF) <= 90):
             begin -= 1
-        grouped = begin < back and (not DIGITS.isdisjoint(folded[begin:back]) or back - begin <= 2)
-        if not grouped:
+        group = folded[begin:back]
+        if not group:
             break
         place = begin
-    while place > start and len(folded) - place < LONGEST and folded[place - 1] in b"+(":
+        if (
+            not DIGITS.isdisjoint(group)
+            or (len(group) <= 2 and group.isupper())
+            or group[:3].lower() in _MONTH_BEGINNINGS
+        ):
+            held = begin
+        elif words < _MOST_WORDS and len(group) <= _LONGEST_WORD and 65 <= group[0] <= 90:
+            # Of an account or a street, if a number stands before it.
+            words += 1
+        else:
+            break
+    place = held
+    while place > start and len(folded) - place < LONGEST and folded[place - 1] in b"+-(":
         place -= 1
     if place > start and text[place - 1] in PROVINCES:
         place -= 1

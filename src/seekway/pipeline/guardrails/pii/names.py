@@ -43,35 +43,130 @@ _BEFORE: Final = (
     "投保人",
     "申请人",
 )
+_FORMS: Final = tuple(
+    word + sign
+    for word in (
+        "法定代表人",
+        "法人代表",
+        "负责人",
+        "经办人",
+        "寄件人",
+        "发件人",
+        "收款人",
+        "付款人",
+        "户名",
+        "开户名",
+        "监护人",
+        "签名",
+        "乘客",
+    )
+    for sign in ("：", ":")
+)
+"""Words that speak of tasks as well: only a form's field is followed by a name."""
 _TITLES: Final = ("先生", "女士", "小姐", "太太")
 # What follows a name more often than it is the last of its characters.
 _NOT_NAME: Final = frozenset(
     "的是在了和与及今来住从要想有电手，。、也就都已为去说问请于现年性男女我你他她它这那不很把被给对向跟"
 )
+_NOT_NAMES: Final = frozenset(
+    [
+        "管理",
+        "方式",
+        "方法",
+        "方便",
+        "方向",
+        "高级",
+        "高度",
+        "金额",
+        "钱包",
+        "时间",
+        "安全",
+        "程序",
+        "程度",
+        "马上",
+        "白天",
+        "白色",
+        "左右",
+        "向导",
+        "路径",
+        "路由",
+        "常用",
+        "常见",
+        "任务",
+        "任意",
+        "任何",
+        "成功",
+        "成员",
+        "包括",
+        "包含",
+        "项目",
+        "应该",
+        "应用",
+        "关系",
+        "关于",
+        "连接",
+        "平台",
+        "平均",
+        "全部",
+        "解释",
+        "于是",
+        "温度",
+        "单位",
+        "万一",
+        "和平",
+        "毛病",
+        "周末",
+        "水平",
+        "何时",
+        "何地",
+        "何种",
+        "解决",
+        "许可",
+        "江湖",
+        "黄金",
+        "严格",
+        "宁可",
+        "尤其",
+        "乔迁",
+        "文件",
+        "易错",
+        "顾客",
+        "房间",
+        "祝福",
+        "时候",
+        "计划",
+        "明确",
+        "梅花",
+        "邮箱",
+        "纪录",
+    ]
+)
+_NO_PERSON: Final = frozenset(
+    b"President Speaker Chairman Chairwoman Chair Minister Secretary Vice Prime No Right Wrong The Who And Or But Not In On For Of It This That We He She You They If When".split()
+)
 _BETWEEN: Final = frozenset("：: 是为叫\u3000\t")
 _MOST_BETWEEN: Final = 3
 _LONGEST_CHINESE: Final = 4
 
+# Titles as they are spelled: ``ms`` is a thousandth of a second, MS a maker of software.
 _ENGLISH: Final = LinearPattern(
-    "(?i)\\b(?:my name(?: is|'s) |(?:full |customer )?name: ?|i am called |(?:mr|mrs|ms|dr)\\.? )"
+    "\\b(?:(?i:my name is |my name's |(?:full |customer |patient )?name: ?|i am called )|(?:Mr|Mrs|Ms|Miss|Dr|Prof)\\.? )"
 )
+_FIELD: Final = b"name:"
 _LONGEST_CUE: Final = 16
 CUES: Final = (
     *_BEFORE,
+    *_FORMS,
     *_TITLES,
     "name",
     "Name",
     "NAME",
     "called",
     "Mr",
-    "MR",
     "Ms",
-    "MS",
     "Dr",
-    "DR",
-    "mr",
-    "ms",
-    "dr",
+    "Miss",
+    "Prof",
 )
 """Without one of these there is nothing to find here."""
 _LONGEST_ENGLISH: Final = 48
@@ -86,11 +181,9 @@ def names(window: Window) -> Iterator[Found]:
 
 def held(window: Window) -> int:
     """Where the longest end of the text begins that may still become a name."""
-    text = window.text
-    size = len(text)
-    for back in range(min(_LONGEST_CHINESE + 1, size), 0, -1):
-        if text[size - back] in _SURNAMES and all(_is_han(char) for char in text[size - back :]):
-            return size - back
+    size = len(window.text)
+    if (begin := held_surname(window.text)) < size:
+        return begin
     low = max(0, size - _LONGEST_ENGLISH - _LONGEST_CUE - 2)
     for _, end in _ENGLISH.all(window.folded[low:], 0):
         if _english_end(window.folded, low + end, cut=True) >= size:
@@ -98,10 +191,19 @@ def held(window: Window) -> int:
     return size
 
 
+def held_surname(text: str) -> int:
+    """Where a surname begins at the end of the text, with so few characters after it that a title may follow."""
+    size = len(text)
+    for back in range(min(_LONGEST_CHINESE + 1, size), 0, -1):
+        if text[size - back] in _SURNAMES and all(_is_han(char) for char in text[size - back :]):
+            return size - back
+    return size
+
+
 def _chinese(window: Window) -> Iterator[Found]:
     text = window.text
     low = max(0, window.start - _LONGEST_CUE)
-    for cue in _BEFORE:
+    for cue in (*_BEFORE, *_FORMS):
         at = text.find(cue, low)
         while at >= 0:
             begin = at + len(cue)
@@ -135,6 +237,8 @@ def _name_end(text: str, begin: int) -> int:
     size = 2 if text.startswith(_COMPOUND, begin) else 1
     if size == 1 and (begin >= len(text) or text[begin] not in _SURNAMES):
         return 0
+    if text[begin : begin + 2] in _NOT_NAMES:
+        return 0
     end = begin + size
     while end < len(text) and end < begin + size + 2 and _is_han(text[end]) and text[end] not in _NOT_NAME:
         end += 1
@@ -143,9 +247,12 @@ def _name_end(text: str, begin: int) -> int:
 
 def _english(window: Window) -> Iterator[Found]:
     low = max(0, window.start - _LONGEST_CUE - 2)
-    for _, begin in _ENGLISH.all(window.folded, low):
+    for cue, begin in _ENGLISH.all(window.folded, low):
         end = _english_end(window.folded, begin)
-        if end > begin + 1:
+        words = window.folded[begin:end].split()
+        # A field of one word is a program's more often than a person's.
+        least = 2 if window.folded[cue:begin].lower().startswith(_FIELD) else 1
+        if end > begin + 1 and len(words) >= least and words[0] not in _NO_PERSON:
             yield Found("name", "medium", begin, end, "en_name_cue", 0.8)
 
 

@@ -11,6 +11,8 @@ from seekway.pipeline.guardrails.pii.window import Found, Piece, Window, joined
 
 _SEPARATORS: Final = frozenset(b" -.()\x01")
 _MOST_GROUPS: Final = 7
+_LEAST: Final = 5
+_LEAST_GROUPED: Final = 7
 _REGIONS: Final = frozenset(
     [
         "11",
@@ -78,6 +80,12 @@ _TAX_WORDS: Final = ("steuer", "idnr", "tax id", "tin")
 _INSEE_WORDS: Final = ("insee", "sécurité sociale", "securite sociale", "nir", "numéro de sécu")
 _PERMIT_WORDS: Final = ("台胞证", "通行证", "回乡证", "居住证")
 _BIRTH_WORDS: Final = ("生日", "出生", "birthday", "born", "dob", "birth")
+_PASSPORT_WORDS: Final = ("护照", "passport")
+# How the eleven digits of a mobile number are written.
+_MOBILE_GROUPS: Final = frozenset({(11,), (3, 4, 4), (4, 4, 3), (3, 3, 5), (3, 8), (7, 4)})
+_LONG_REACH: Final = 48
+_SHORT_REACH: Final = 18
+_QQ_REACH: Final = 10
 _BANK_WORDS: Final = ("银行卡", "卡号", "账号", "帐号", "card", "account")
 
 
@@ -85,11 +93,11 @@ def numbers(window: Window, pieces: list[Piece]) -> Iterator[Found]:
     """The longest reading of the digits from each group on."""
     folded, taken = window.folded, -1
     for first, piece in enumerate(pieces):
-        if piece.begin < taken:
+        if piece.begin < taken or not window.begins_free(piece.begin):
             continue
         best: Found | None = _ending_in_letter(window, pieces, first)
         for begin, end, digits, lengths in joined(pieces, first, folded, _SEPARATORS, _MOST_GROUPS):
-            if len(digits) < 5:
+            if len(digits) < (_LEAST if len(lengths) == 1 else _LEAST_GROUPED):
                 continue
             found = _reading(window, begin, end, digits, lengths)
             if found is not None and (best is None or found.end > best.end):
@@ -101,7 +109,7 @@ def numbers(window: Window, pieces: list[Piece]) -> Iterator[Found]:
 
 def _ending_in_letter(window: Window, pieces: list[Piece], first: int) -> Found | None:
     """A Chinese identity number that ends in X, in one piece or in groups of 6, 8 and 4."""
-    for last in (first, first + 2):
+    for last in range(first, first + 4):
         group = pieces[first : last + 1]
         if len(group) != last - first + 1 or group[-1].text[-1] not in "Xx":
             continue
@@ -114,11 +122,11 @@ def _ending_in_letter(window: Window, pieces: list[Piece], first: int) -> Found 
 
 
 def _reading(window: Window, begin: int, end: int, digits: str, lengths: tuple[int, ...]) -> Found | None:
-    begin, digits, code = _with_country(window, begin, digits)
+    begin, digits, code = _with_country(window, begin, end, digits)
     if not window.stands_free(begin, end):
         return None
     size = len(digits)
-    if code is not None or size in (10, 11, 12):
+    if code is not None or 10 <= size <= 13:
         phone = _phone(window, begin, end, digits, lengths, code)
         if phone is not None:
             return phone
@@ -130,7 +138,7 @@ def _reading(window: Window, begin: int, end: int, digits: str, lengths: tuple[i
         if (
             digits[0] in "12"
             and checksums.french_insee(digits)
-            and (len(lengths) >= 5 or window.cue(begin, _INSEE_WORDS))
+            and (len(lengths) >= 5 or window.cue(begin, _INSEE_WORDS, _LONG_REACH))
         ):
             return Found("national_id", "high", begin, end, "fr_insee")
     if 13 <= size <= 19 and _card(digits) and (len(lengths) == 1 or max(lengths) <= 7):
@@ -148,11 +156,13 @@ def _by_cue(window: Window, begin: int, end: int, digits: str, lengths: tuple[in
         dashed = lengths == (3, 2, 4) and window.folded[begin + 3] == window.folded[begin + 6] == 0x2D
         if dashed or window.cue(begin, _SSN_WORDS):
             return Found("ssn", "high", begin, end, "us_ssn", 0.9)
-    if size == 11 and checksums.german_tax_id(digits) and window.cue(begin, _TAX_WORDS):
+    if size == 11 and checksums.german_tax_id(digits) and window.cue(begin, _TAX_WORDS, _LONG_REACH):
         return Found("national_id", "high", begin, end, "de_tax_id")
     if len(lengths) == 1 and size in (8, 10) and window.cue(begin, _PERMIT_WORDS):
         return Found("permit", "high", begin, end, "cn_permit", 0.8)
-    if len(lengths) == 1 and 5 <= size <= 11 and window.cue(begin, _QQ_WORDS):
+    if len(lengths) == 1 and size == 9 and window.cue(begin, _PASSPORT_WORDS):
+        return Found("passport", "high", begin, end, "passport", 0.9)
+    if len(lengths) == 1 and 5 <= size <= 11 and window.cue(begin, _QQ_WORDS, _QQ_REACH):
         return Found("account", "low", begin, end, "qq", 0.9)
     if (
         size == 8
@@ -161,12 +171,12 @@ def _by_cue(window: Window, begin: int, end: int, digits: str, lengths: tuple[in
         and window.cue(begin, _BIRTH_WORDS)
     ):
         return Found("birth_date", "medium", begin, end, "birth_date", 0.9)
-    if 7 <= size <= 12 and window.cue(begin, ("电话", "手机", "座机", "tel", "phone", "mobile")):
+    if 7 <= size <= 12 and window.cue(begin, ("电话", "手机", "座机", "tel", "phone", "mobile"), _SHORT_REACH):
         return Found("phone", "medium", begin, end, "phone_cue", 0.8)
     return None
 
 
-def _with_country(window: Window, begin: int, digits: str) -> tuple[int, str, str | None]:
+def _with_country(window: Window, begin: int, end: int, digits: str) -> tuple[int, str, str | None]:
     """Where a plus or zeros say that a country's code comes first, it is part of the number."""
     folded = window.folded
     if begin and folded[begin - 1] == 0x2B:
@@ -176,6 +186,9 @@ def _with_country(window: Window, begin: int, digits: str) -> tuple[int, str, st
             return begin - 2, digits, "+"
         return begin - 1, digits, None
     alone = begin < 2 or folded[begin - 1] != 0x20 or folded[begin - 2] not in b"0123456789"
+    grouped = end > begin + 2 and folded[begin + 2] not in b"0123456789"
+    if grouped and not window.cue(begin, _PHONE_WORDS):
+        return begin, digits, None
     if alone and digits.startswith("00") and 11 <= len(digits) <= 17:
         return begin, digits[2:], "00"
     return begin, digits, None
@@ -186,11 +199,12 @@ def _phone(
 ) -> Found | None:
     abroad = code is not None and not digits.startswith("86")
     national = digits[2:] if code is not None and not abroad else digits
-    if not abroad and len(national) == 11 and national[0] == "1" and national[1] in "3456789":
+    mobile = _national(lengths, 11) in _MOBILE_GROUPS
+    if mobile and not abroad and len(national) == 11 and national[0] == "1" and national[1] in "3456789":
         grouped = len(lengths) > 1 or code is not None
         if code is not None or grouped or not window.cue(begin, _OTHER):
             return Found("phone", "medium", begin, end, "cn_mobile", 1.0 if code else 0.9)
-    if len(digits) == 13 and digits.startswith("86") and digits[2] == "1" and digits[3] in "3456789":
+    if mobile and len(digits) == 13 and digits.startswith("86") and digits[2] == "1" and digits[3] in "3456789":
         return Found("phone", "medium", begin, end, "cn_mobile", 0.9)
     if code is not None and 8 <= len(digits) <= 15 and digits[0] != "0":
         return Found("phone", "medium", begin, end, "e164")
@@ -203,6 +217,19 @@ def _phone(
     if len(lengths) >= 3 and digits[0] == "0" and window.cue(begin, _PHONE_WORDS):
         return Found("phone", "medium", begin, end, "national_phone", 0.8)
     return None
+
+
+def _national(lengths: tuple[int, ...], size: int) -> tuple[int, ...]:
+    """The groups of the last ``size`` digits."""
+    over = sum(lengths) - size
+    groups: list[int] = []
+    for length in lengths:
+        if over >= length:
+            over -= length
+        else:
+            groups.append(length - over)
+            over = 0
+    return tuple(groups)
 
 
 def _chinese_id(number: str) -> bool:

@@ -12,11 +12,17 @@ from typing import Final
 from seekway.pipeline.guardrails.detector import Finding
 from seekway.pipeline.guardrails.rules.linear_pattern import LinearPattern
 
-_FORM: Final = LinearPattern("(?i)(?:<|&lt;|＜) ?[A-Z][A-Z_]{0,24}_[0-9]{1,6} ?(?:>|&gt;|＞)")
-_OPENERS: Final = ("<", "&", "＜")
-_ESCAPED: Final = "&lt;"
-_LONGEST: Final = 48
+_OPENERS: Final = ("<", "＜", "&lt;", "\\u003c")
+_CLOSERS: Final = (">", "＞", "&gt;", "\\u003e")
+"""As they are, in full width, as HTML has them, and as servers write them within JSON."""
+
+_BEGINNINGS: Final = ("<", "＜", "&", "\\")
+_FORM: Final = LinearPattern(
+    "(?i)(?:<|＜|&lt;|\\\\u003c) ?[A-Z](?:[A-Z_ -]|\\\\{1,2}_){0,16}\\\\{0,2}[_ -] ?[0-9]{1,6} ?(?:>|＞|&gt;|\\\\u003e)"
+)
+_LONGEST: Final = 80
 """More characters than a placeholder has in any spelling."""
+_MOST_ESCAPES: Final = 2
 
 _OWN_FORM: Final = "text"
 """What a client's own text of our form is hidden as, so that it comes back as it was."""
@@ -57,7 +63,7 @@ class Placeholders:
 
         A placeholder that nobody made is left as it is.
         """
-        if not self._values or not any(opener in text for opener in _OPENERS):
+        if not self._values or not any(beginning in text for beginning in _BEGINNINGS):
             return text
         pieces: list[str] = []
         done = 0
@@ -101,7 +107,7 @@ class Restorer:
 
 def _forms(text: str) -> list[tuple[int, int]]:
     """Where placeholders stand, in characters."""
-    if not any(opener in text for opener in _OPENERS):
+    if not any(beginning in text for beginning in _BEGINNINGS):
         return []
     data = text.encode("utf-8", "surrogatepass")
     spans: list[tuple[int, int]] = []
@@ -116,32 +122,42 @@ def _forms(text: str) -> list[tuple[int, int]]:
 
 def _plain(form: str) -> str:
     """One spelling for all of a placeholder: ``phone_1``."""
-    return form.replace(_ESCAPED, "").replace("&gt;", "").strip("<>＜＞ ").lower()
+    plain = form.lower()
+    for bracket in (*_OPENERS, *_CLOSERS):
+        plain = plain.replace(bracket, "")
+    return "_".join(plain.replace("\\", " ").replace("-", " ").replace("_", " ").split())
 
 
 def _held_from(text: str) -> int:
     """Where the longest end begins that may still become a placeholder."""
-    low = max(0, len(text) - _LONGEST)
-    at = max(text.rfind(opener, low) for opener in _OPENERS)
-    if at < 0:
-        return len(text)
-    # The escaped closing bracket begins like an opening one.
-    before = max(text.rfind(opener, low, at) for opener in _OPENERS) if text[at] == "&" else -1
-    if before >= 0 and _may_become(text[before:]):
-        return before
-    return at if _may_become(text[at:]) else len(text)
+    for at in range(max(0, len(text) - _LONGEST), len(text)):
+        if text[at] in _BEGINNINGS and _may_become(text[at:].lower()):
+            return at
+    return len(text)
 
 
 def _may_become(tail: str) -> bool:
-    if tail[0] == "&":
-        if len(tail) < len(_ESCAPED):
-            return _ESCAPED.startswith(tail)
-        if not tail.startswith(_ESCAPED):
+    for opener in _OPENERS:
+        if opener.startswith(tail):
+            return True
+        if tail.startswith(opener):
+            return _may_go_on(tail[len(opener) :])
+    return False
+
+
+def _may_go_on(body: str) -> bool:
+    """Letters, digits and what joins them, and at the end the beginning of a closing bracket."""
+    place = 0
+    while place < len(body):
+        char = body[place]
+        rest = body[place:]
+        if any(closer.startswith(rest) for closer in _CLOSERS):
+            return True
+        if char == "\\":
+            after = rest.lstrip("\\")
+            if len(rest) - len(after) > _MOST_ESCAPES or (after and after[0] not in "_- "):
+                return False
+        elif not (char in "_ -" or (char.isascii() and char.isalnum())):
             return False
-        tail = tail[len(_ESCAPED) :]
-    else:
-        tail = tail[1:]
-    body, mark, closing = tail.partition("&")
-    if mark and not "&gt;".startswith(mark + closing):
-        return False
-    return all(char == "_" or char == " " or (char.isascii() and char.isalnum()) for char in body)
+        place += 1
+    return True

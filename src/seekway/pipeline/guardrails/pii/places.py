@@ -81,6 +81,7 @@ _REGIONS: Final = frozenset(
 )
 _FIRST: Final = frozenset(region[0] for region in _REGIONS)
 _LONGEST_REGION: Final = max(map(len, _REGIONS))
+_REGION_BEGINNINGS: Final = frozenset(region[:size] for region in _REGIONS for size in range(1, len(region)))
 _CUES: Final = ("地址：", "地址:", "地址是", "住址：", "住址:", "住在", "收货地址", "家住", "寄到", "送到")
 _PARTS: Final = frozenset("省市区县旗州盟镇乡村道街路巷弄里园苑城座栋楼号室层单元小厦庄屯组")
 _ROADS: Final = frozenset("路街道巷弄村里园苑庄屯区厦")
@@ -88,6 +89,8 @@ _NUMBERS: Final = frozenset("0123456789０１２３４５６７８９一二三�
 _ENDS: Final = frozenset("号號室栋幢楼层弄座")
 CUES: Final = tuple(sorted(_ENDS))
 """Without one of these there is nothing to find here."""
+BEGINNINGS: Final = (*sorted(_REGIONS), *_CUES)
+"""Behind one of these something may come."""
 _LONGEST_PART: Final = 9
 LONGEST: Final = 60
 
@@ -110,9 +113,15 @@ def held(text: str) -> int:
     for begin in _beginnings(text, run, size):
         if _address(text, begin)[1] >= size:
             return begin
-    for back in range(min(_LONGEST_REGION - 1, size - run), 0, -1):
+    return held_region(text)
+
+
+def held_region(text: str) -> int:
+    """Where the first characters of a region's name stand at the end of the text."""
+    size = len(text)
+    for back in range(min(_LONGEST_REGION - 1, size), 0, -1):
         tail = text[size - back :]
-        if tail[0] in _FIRST and any(region.startswith(tail) for region in _REGIONS):
+        if tail in _REGION_BEGINNINGS:
             return size - back
     return size
 
@@ -166,7 +175,9 @@ def _address(text: str, begin: int) -> tuple[int, int]:
     limit = min(len(text), begin + LONGEST)
     while place < limit and place - last <= _LONGEST_PART:
         char = text[place]
-        if char in _ENDS and place > begin and text[place - 1] in _NUMBERS and road:
+        if (char in _ENDS and place > begin and text[place - 1] in _NUMBERS and road) or (
+            end and char == "元" and text[place - 1] == "单"
+        ):
             end = last = place + 1
         elif char in _PARTS:
             road = road or char in _ROADS
