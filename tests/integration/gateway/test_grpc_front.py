@@ -28,6 +28,7 @@ from seekway.core.errors import (
     StreamInterrupted,
 )
 from seekway.core.sections.gateway import GatewaySettings
+from seekway.core.sections.guardrails import GuardrailSettings
 from seekway.core.sections.log import LogSettings
 from seekway.core.settings import Settings
 from seekway.core.types import (
@@ -121,7 +122,9 @@ async def serving(
     keys: str | None = None,
     key: str | None = None,
 ) -> AsyncGenerator[Served]:
-    settings = Settings(gateway=gateway or GatewaySettings(), aliases={"short": "fake"})
+    # What the guardrails hold back has tests of its own; these look at every delta.
+    guardrails = GuardrailSettings(enabled=False)
+    settings = Settings(gateway=gateway or GatewaySettings(), aliases={"short": "fake"}, guardrails=guardrails)
     metrics, drain, out = Metrics(CollectorRegistry()), Drain(), io.StringIO()
     log_settings = LogSettings(level="info", format="json")
     logger, access_log = make_logger(log_settings, out), AccessLog(log_settings, out)
