@@ -36,6 +36,7 @@ class Arguments(argparse.Namespace):
     short: bool
     rounds: int | None
     without: list[str]
+    omit: list[str]
     out: Path
 
 
@@ -57,7 +58,7 @@ def main() -> None:
     except CannotBuild as error:
         raise SystemExit(f"bench-gateway: {error}") from None
     with tempfile.TemporaryDirectory(prefix="seekway-bench-") as folder:
-        bench = Bench(native, extent, Path(folder), read_plan(), arguments.without, say)
+        bench = Bench(native, extent, Path(folder), read_plan(omit=arguments.omit), arguments.without, say)
         sections = _measure(bench, names)
     results = Results(
         date=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -78,6 +79,9 @@ def _arguments() -> Arguments:
     parser.add_argument("--rounds", type=int, help="rounds over all contestants")
     parser.add_argument(
         "--without", action="append", default=[], choices=("nginx", "litellm"), help="leave one out; may be repeated"
+    )
+    parser.add_argument(
+        "--omit", action="append", default=[], metavar="WORD", help="leave features of that name out of everything"
     )
     parser.add_argument("--out", type=Path, default=RESULTS, help="directory for the results")
     arguments = parser.parse_args(namespace=Arguments())

@@ -108,8 +108,10 @@ class Bench:
 
     def everything(self, ports: Sequence[int], models: Sequence[str] = ()) -> Table:
         """The settings with every feature on that today's Seekway has."""
-        on = [feature.on for feature in self.plan.feature if feature.refused is None and feature.everywhere]
-        return filled(with_settings(over_mock(ports, self.plan.backend, models), *on), self.names)
+        known = [feature for feature in self.plan.feature if feature.refused is None]
+        off = [feature.off for feature in known if not feature.everywhere]
+        on = [feature.on for feature in known if feature.everywhere]
+        return filled(with_settings(over_mock(ports, self.plan.backend, models), *off, *on), self.names)
 
     def bare(self, ports: Sequence[int], *more: Table) -> Table:
         """The settings with every feature off that can be, then ``more``."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, cast
 
@@ -34,8 +34,12 @@ class Plan(msgspec.Struct, forbid_unknown_fields=True):
     feature: list[Feature]
 
 
-def read_plan(path: Path = LIST) -> Plan:
-    return msgspec.convert(tomllib.loads(path.read_text("utf-8")), Plan)
+def read_plan(path: Path = LIST, *, omit: Sequence[str] = ()) -> Plan:
+    """``omit`` are words of the names of features that are to stay out of "everything on"."""
+    plan = msgspec.convert(tomllib.loads(path.read_text("utf-8")), Plan)
+    for feature in plan.feature:
+        feature.everywhere = feature.everywhere and not any(word in feature.name for word in omit)
+    return plan
 
 
 def filled(table: Table, names: Mapping[str, str | int]) -> Table:
