@@ -1,4 +1,6 @@
-"""Makes the tables in src/seekway/pipeline/guardrails/normalise/tables/, which say what characters stand for.
+"""Makes the tables in src/seekway/pipeline/guardrails/normalise/tables/, which say what characters stand for,
+
+and src/seekway/knowledge/index/terms/traditional.txt, by which searches take traditional for simplified Chinese.
 
 Run with ``make text-tables``, in an environment of scripts/requirements-text-tables.lock.
 What the tables are made from, and under which licences, is written into SOURCES.md beside them.
@@ -7,6 +9,7 @@ What the tables are made from, and under which licences, is written into SOURCES
 ``classes.txt``: ``invisible`` and ``separator``, each followed by ranges of code points in hexadecimal.
 ``pinyin.txt``: ``syllable characters``, without tones, the most frequent reading of each character.
 ``splits.txt``: ``character components``, for characters that can be written as two beside or above each other.
+``traditional.txt``: ``simplified traditionals``, a line for each simplified character.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ from itertools import product
 from pathlib import Path
 
 TARGET = Path(__file__).parent.parent / "src" / "seekway" / "pipeline" / "guardrails" / "normalise" / "tables"
+KNOWLEDGE = Path(__file__).parent.parent / "src" / "seekway" / "knowledge" / "index" / "terms"
 LATIN = "abcdefghijklmnopqrstuvwxyz"
 # Look-alikes that Unicode's table of confusables lacks or maps elsewhere; written for this project.
 LOOK_ALIKES = {
@@ -195,6 +199,20 @@ def write_splits() -> None:
     (TARGET / "splits.txt").write_text("".join(lines), encoding="utf-8")
 
 
+def write_traditional() -> None:
+    sources: dict[str, list[str]] = defaultdict(list)
+    for source, target in traditional().items():
+        sources[target].append(source)
+    lines = [f"{target} {''.join(sorted(sources[target]))}\n" for target in sorted(sources)]
+    (KNOWLEDGE / "traditional.txt").write_text("".join(lines), encoding="utf-8")
+    (KNOWLEDGE / "SOURCES.md").write_text(
+        "# Where this table comes from\n\n"
+        "`traditional.txt` is made by `scripts/make_text_tables.py` (`make text-tables`), not edited by hand, from OpenCC's dictionaries "
+        f"as opencc-python-reimplemented {version('opencc-python-reimplemented')} has them (Apache-2.0).\n",
+        encoding="utf-8",
+    )
+
+
 def write_sources() -> None:
     text = f"""# Where these tables come from
 
@@ -216,4 +234,5 @@ if __name__ == "__main__":
     write_characters()
     write_pinyin()
     write_splits()
+    write_traditional()
     write_sources()

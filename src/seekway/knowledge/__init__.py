@@ -1,0 +1,1 @@
+"""What applications know: documents cut into passages, found again by words and by meaning, and cited."""

@@ -1,0 +1,1 @@
+"""From a question to cited passages: methods, fusion, reranking."""
