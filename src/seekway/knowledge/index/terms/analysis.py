@@ -12,13 +12,12 @@ import re
 import unicodedata
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from seekway.knowledge.index.terms.stop_words import STOP_WORDS
 
 if TYPE_CHECKING:
     import rjieba
-    import Stemmer
 
 MAX_TERM: Final = 64
 """Characters; what is longer is no word (a key, an address' code) and is cut."""
@@ -28,6 +27,10 @@ _RUNS: Final = re.compile(
     r"([a-z0-9]+)|([\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]+)|([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff]+)|([^\W_]+)"
 )
 _PARTS: Final = re.compile(r"[a-z]+|[0-9]+")
+
+
+class _Stemmer(Protocol):
+    def stemWord(self, word: str, /) -> str: ...  # noqa: N802 - the package's name
 
 
 def terms(text: str) -> list[str]:
@@ -101,7 +104,6 @@ def _words() -> rjieba.Jieba:
 
 @cache
 def _stemmer() -> Stemmer.Stemmer:
-    import Stemmer
 
     return Stemmer.Stemmer("english")
 

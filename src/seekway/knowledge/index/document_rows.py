@@ -1,0 +1,133 @@
+"""A document's rows: written all at once, and taken away without a trace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from seekway.core.errors import InvalidParameter
+from seekway.knowledge.index import full_text
+from seekway.knowledge.index.passage_index import Dataset, Document
+from seekway.knowledge.index.terms.analysis import keywords, terms
+from seekway.knowledge.index.vectors import to_blob
+from seekway.knowledge.passage import Passage, searched_texts
+from seekway.knowledge.ports import Vectors
+from seekway.storage.sql.database import Connection
+
+KEYWORDS_OF_KEY: Final = 10
+_UNIT: Final = 0.01
+
+
+class PreparedKey(msgspec.Struct, frozen=True):
+    """``body`` is None where it is the passage's own text."""
+
+    body: str | None
+    terms: str
+    keywords: tuple[str, ...]
+    vector: bytes | None
+
+
+class PreparedPassage(msgspec.Struct, frozen=True):
+    passage: Passage
+    keys: tuple[PreparedKey, ...]
+
+
+def prepare(passages: Sequence[Passage], vectors: Vectors | None) -> list[PreparedPassage]:
+    """All that needs no database; seconds of a core for a long document, so not on the event loop."""
+    blobs: Iterator[bytes | None] = iter(()) if vectors is None else map(to_blob, vectors)
+    return [
+        PreparedPassage(passage, tuple(_key(passage, text, next(blobs, None)) for text in searched_texts(passage)))
+        for passage in passages
+    ]
+
+
+def check(dataset: Dataset, passages: Sequence[Passage], vectors: Vectors | None) -> None:
+    """Raises ``InvalidParameter``."""
+    if len({passage.position for passage in passages}) < len(passages):
+        raise InvalidParameter("Two passages have the same position; number them from 1 on.", param="position")
+    if dataset.dimensions == 0:
+        if vectors is not None:
+            raise InvalidParameter("This dataset keeps no vectors; put the passages without any.", param="vectors")
+        return
+    wanted = (sum(len(searched_texts(passage)) for passage in passages), dataset.dimensions)
+    if vectors is None or vectors.shape != wanted:
+        given = "none" if vectors is None else f"{vectors.shape}"
+        raise InvalidParameter(
+            f"This dataset needs vectors of the shape {wanted}, one for each text that is searched, and was given {given}; "
+            f"embed with {dataset.embedding_model}.",
+            param="vectors",
+        )
+    lengths = np.linalg.norm(vectors, axis=1)
+    if not bool(np.all(np.abs(lengths - 1.0) < _UNIT)):
+        raise InvalidParameter("A vector is not of unit length; divide each by its length.", param="vectors")
+
+
+def insert_document(connection: Connection, dataset: int, document: Document, now: int) -> int:
+    row = connection.one(
+        "insert into documents (dataset, id, name, enabled, metadata, created_at) values (?, ?, ?, ?, ?, ?) returning number",
+        *(dataset, document.id, document.name, int(document.enabled)),
+        *(msgspec.json.encode(document.metadata).decode(), now),
+    )
+    return _number(row)
+
+
+def insert_passages(connection: Connection, dataset: int, document: int, passages: Sequence[PreparedPassage]) -> None:
+    indexed: list[tuple[int, str]] = []
+    vectors: list[tuple[int, int, int, int, bytes]] = []
+    words: list[tuple[int, str, int]] = []
+    for prepared in passages:
+        passage = prepared.passage
+        number = _number(
+            connection.one(
+                "insert into passages (document, position, body, first, past, answer, heading) values (?, ?, ?, ?, ?, ?, ?) returning number",
+                *(
+                    document,
+                    passage.position,
+                    passage.text,
+                    passage.start,
+                    passage.end,
+                    passage.answer,
+                    passage.heading,
+                ),
+            )
+        )
+        for key in prepared.keys:
+            made = _number(
+                connection.one("insert into keys (passage, body) values (?, ?) returning number", number, key.body)
+            )
+            indexed.append((made, key.terms))
+            if key.vector is not None:
+                vectors.append((made, dataset, document, number, key.vector))
+            words += [(dataset, word, made) for word in key.keywords]
+    full_text.insert(connection, dataset, indexed)
+    connection.run_many("insert into vectors (key, dataset, document, passage, vector) values (?, ?, ?, ?, ?)", vectors)
+    connection.run_many("insert into keywords (dataset, keyword, key) values (?, ?, ?)", words)
+    connection.run("update datasets set searched = searched + ? where number = ?", len(indexed), dataset)
+
+
+def delete_document(connection: Connection, dataset: int, document: int) -> None:
+    rows = connection.all(
+        "select k.number from keys k join passages p on p.number = k.passage where p.document = ?", document
+    )
+    keys = [_number(row) for row in rows]
+    full_text.delete(connection, dataset, keys)
+    # The rest goes with it by its foreign keys.
+    connection.run("delete from documents where number = ? and dataset = ?", document, dataset)
+    connection.run("update datasets set searched = searched - ? where number = ?", len(keys), dataset)
+
+
+def _key(passage: Passage, text: str, vector: bytes | None) -> PreparedKey:
+    # The titles above a text belong to what it is about, though they are not shown with it.
+    found = chain(terms(passage.heading), terms(text)) if passage.heading else terms(text)
+    return PreparedKey(text if passage.keys else None, " ".join(found), tuple(keywords(text, KEYWORDS_OF_KEY)), vector)
+
+
+def _number(row: Sequence[object] | None) -> int:
+    assert row is not None  # noqa: S101 - `returning` gives a row or raises
+    number = row[0]
+    assert isinstance(number, int)  # noqa: S101 - the column is an integer
+    return number
