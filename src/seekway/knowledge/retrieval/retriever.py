@@ -119,9 +119,12 @@ class Retriever:
                 return await self._by_meaning(tenant, scope, query)
             case "hybrid":
                 # The full text is searched while the query is embedded.
-                async with asyncio.TaskGroup() as group:
-                    words = group.create_task(self._index.by_full_text(tenant, scope, query))
-                    meaning = group.create_task(self._by_meaning(tenant, scope, query, all_must=False))
+                try:
+                    async with asyncio.TaskGroup() as group:
+                        words = group.create_task(self._index.by_full_text(tenant, scope, query))
+                        meaning = group.create_task(self._by_meaning(tenant, scope, query, all_must=False))
+                except ExceptionGroup as error:
+                    raise error.exceptions[0] from error
                 fuse = reciprocal_rank if how.fusion == "reciprocal_rank" else weighted
                 return fuse((meaning.result(), words.result()), (how.vector_weight, 1 - how.vector_weight))
 

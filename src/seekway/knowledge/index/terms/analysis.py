@@ -8,11 +8,12 @@ Scripts that are written without spaces and not in the dictionary (kana, Thai) a
 
 from __future__ import annotations
 
+import importlib
 import re
 import unicodedata
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from seekway.knowledge.index.terms.stop_words import STOP_WORDS
 
@@ -103,9 +104,9 @@ def _words() -> rjieba.Jieba:
 
 
 @cache
-def _stemmer() -> Stemmer.Stemmer:
-
-    return Stemmer.Stemmer("english")
+def _stemmer() -> _Stemmer:
+    # The package has no types; this is the only place that touches it.
+    return cast("_Stemmer", importlib.import_module("Stemmer").Stemmer("english"))
 
 
 @cache
