@@ -19,14 +19,14 @@ class HashedEmbedder:
         self.asked: list[tuple[str, Purpose]] = []
 
     async def embed(self, texts: Sequence[str], purpose: Purpose, /) -> Vectors:
-        self.asked += [(text, purpose) for text in texts]
+        self.asked.extend((text, purpose) for text in texts)
         return np.array([self.vector(text) for text in texts], np.float32).reshape(-1, self.dimensions)
 
     def vector(self, text: str) -> Vectors:
         total = np.full(self.dimensions, 0.5, np.float32)
         for k in range(max(len(text) - 1, 1)):
             total += _direction(text[k : k + 2].lower(), self.dimensions)
-        return total / np.linalg.norm(total)
+        return (total / np.linalg.norm(total)).astype(np.float32)
 
 
 @lru_cache(maxsize=100_000)

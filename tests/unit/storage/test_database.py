@@ -207,3 +207,16 @@ async def test_no_acknowledged_write_is_lost_when_the_process_is_killed(tmp_path
     kept = {row[0] for row in await database.read(lambda c: c.all("select n from things"))}
     await database.close()
     assert kept >= set(told)
+
+
+async def test_sqlite_is_as_durable_and_strict_as_it_is_told_to_be(tmp_path: Path) -> None:
+    database = SqliteDatabase(tmp_path / "seekway.db")
+    try:
+        for ask in (database.read, database.write):
+            told = [
+                await ask(lambda c, name=name: c.one(f"pragma {name}"))
+                for name in ("journal_mode", "synchronous", "foreign_keys", "temp_store")
+            ]
+            assert told == [("wal",), (2,), (1,), (2,)]
+    finally:
+        await database.close()

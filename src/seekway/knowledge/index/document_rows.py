@@ -114,7 +114,8 @@ def delete_document(connection: Connection, dataset: int, document: int) -> None
         "select k.number from keys k join passages p on p.number = k.passage where p.document = ?", document
     )
     keys = [_number(row) for row in rows]
-    full_text.delete(connection, dataset, keys)
+    total = _number(connection.one("select searched from datasets where number = ?", dataset))
+    full_text.delete(connection, dataset, keys, total)
     # The rest goes with it by its foreign keys.
     connection.run("delete from documents where number = ? and dataset = ?", document, dataset)
     connection.run("update datasets set searched = searched - ? where number = ?", len(keys), dataset)

@@ -125,6 +125,11 @@ class MatrixShelf:
         with self._lock:
             return sum(matrix.nbytes for matrix in self._matrices.values())
 
+    def __len__(self) -> int:
+        """Vectors, not matrices."""
+        with self._lock:
+            return sum(map(len, self._matrices.values()))
+
     def get(self, dataset: int) -> SignMatrix | None:
         with self._lock:
             matrix = self._matrices.pop(dataset, None)

@@ -35,10 +35,14 @@ _MATCHED_KEPT: Final = 8
 _QUERY_KEYWORDS: Final = 32
 
 
+class _Rows(Protocol):
+    def fetchall(self) -> object: ...
+
+
 class _Raw(Protocol):
     """What is used of apsw's connection, whose own types are partly unknown."""
 
-    def execute(self, statements: str, /) -> object: ...
+    def execute(self, statements: str, /) -> _Rows: ...
 
 
 class _Place(msgspec.Struct, frozen=True):
@@ -53,7 +57,7 @@ class _Place(msgspec.Struct, frozen=True):
 def prepare_connection(connection: apsw.Connection) -> None:
     """For ``SqliteDatabase(path, prepare=…)``: what is deleted is overwritten, and the pages that are read again and again stay in memory."""
     raw = cast("_Raw", connection)
-    raw.execute("pragma secure_delete = on; pragma cache_size = -65536; pragma mmap_size = 1073741824")
+    raw.execute("pragma secure_delete = on; pragma cache_size = -65536; pragma mmap_size = 1073741824").fetchall()
 
 
 class SqlitePassageIndex:
@@ -72,8 +76,13 @@ class SqlitePassageIndex:
 
     @property
     def vector_bytes(self) -> int:
-        """What is held of vectors now."""
+        """What vectors take of memory now."""
         return self._vectors.shelf.nbytes
+
+    @property
+    def vectors_held(self) -> int:
+        """How many are in memory now."""
+        return len(self._vectors.shelf)
 
     async def open(self) -> None:
         """Make or renew the tables; before anything else."""

@@ -160,7 +160,8 @@ class SqliteDatabase:
             raw = apsw.Connection(str(self._path))
             raw.setbusytimeout(_BUSY_MS)
             connection = SqliteConnection(raw)
-            connection.raw.execute(_PRAGMAS)
+            # Read to the end: statements after one that gives rows are run no sooner.
+            connection.raw.execute(_PRAGMAS).fetchall()
             if self._prepare is not None:
                 self._prepare(raw)
             if read_only:
