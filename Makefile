@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint types layers redis unit format lock proto proto-check reference reference-check clients clients-lock bench-engine bench-gateway bench-peers bench-lock train-guard guard-lock chaos clean
+.PHONY: help run test check lint types layers redis postgresql unit format lock proto proto-check reference reference-check text-tables text-tables-lock clients clients-lock bench-engine bench-gateway bench-guardrails bench-knowledge bench-peers bench-lock train-guard guard-lock chaos clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -172,9 +172,22 @@ bench-guardrails: $(VENV)/.dev ## CPU, memory and recall of the guardrails besid
 	done
 	@$(BIN)/python -m benchmarks.guardrails $(ARGS)
 
+KNOWLEDGE_PEERS := lancedb chroma
+bench-knowledge: $(VENV)/.dev ## Latency, ingest rate and memory of retrieval over 1,000 to 100,000 passages, beside LanceDB and Chroma; ARGS=--short for a quick one
+	@for name in $(KNOWLEDGE_PEERS); do \
+	  lock=benchmarks/knowledge/requirements-$$name.lock; home=.cache/bench/knowledge/$$name; \
+	  if cmp -s $$lock $$home/installed.lock; then continue; fi; \
+	  echo "seekway: installing $$name into $$home"; \
+	  $(UV) venv --quiet --clear --python $(BIN)/python $$home && \
+	  $(UV) pip install --quiet --python $$home/bin/python --require-hashes -r $$lock && \
+	  cp $$lock $$home/installed.lock || { rm -rf $$home; echo "seekway: $$name could not be installed; the benchmark leaves it out" >&2; }; \
+	done
+	@$(BIN)/python -m benchmarks.knowledge $(ARGS)
+
 bench-lock: $(VENV)/.bootstrap ## Resolve again what the benchmarks measure against
 	@$(LOCK) $(LITELLM_LOCK).in -o $(LITELLM_LOCK).lock
 	@set -e; for name in $(GUARD_PEERS); do $(LOCK) benchmarks/guardrails/requirements-$$name.in -o benchmarks/guardrails/requirements-$$name.lock; done
+	@set -e; for name in $(KNOWLEDGE_PEERS); do $(LOCK) benchmarks/knowledge/requirements-$$name.in -o benchmarks/knowledge/requirements-$$name.lock; done
 
 GUARD := scripts/guard_training
 GUARD_HOME := .cache/guard/packages
