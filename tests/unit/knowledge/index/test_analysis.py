@@ -25,6 +25,10 @@ def test_a_long_word_is_found_by_the_words_within_it() -> None:
     assert {"中华", "国务院"} <= set(terms("中华人民共和国国务院"))
 
 
+def test_a_short_form_shares_terms_with_the_long_one() -> None:
+    assert {"专", "票"} <= set(query_terms("怎么开专票")) & set(terms("增值税专用发票"))
+
+
 def test_a_model_number_is_found_whole_and_in_parts() -> None:
     assert terms("X200") == ["x200", "x", "200"]
 
@@ -44,7 +48,7 @@ def test_an_endless_word_is_cut() -> None:
 
 
 def test_a_question_is_asked_without_the_words_that_make_it_one() -> None:
-    assert query_terms("请问如何办理退款？") == ["办理", "退款"]
+    assert query_terms("请问如何办理退款？") == ["办理", "办", "理", "退款", "退", "款"]
     assert query_terms("How do I get the refund, the refund?") == ["get", "refund"]
 
 

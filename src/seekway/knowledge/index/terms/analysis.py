@@ -1,8 +1,8 @@
 """A text as the terms it is indexed and asked for by.
 
-Width, case, accents and traditional characters are folded, English is stemmed (Snowball's ``english``), Chinese is segmented with jieba's
-dictionary in search mode, where a long word is followed by the words within it; jieba's guesses at unknown words are left out,
-since they depend on what stands around a word and so differ between a question and its passage.
+Width, case, accents and traditional characters are folded, English is stemmed (Snowball's ``english``).
+Chinese is segmented with jieba's dictionary into words, the words within them and their characters: questions say 专票 where passages say 专用发票.
+jieba's guesses at unknown words are left out, since they depend on what stands around a word and so differ between a question and its passage.
 Scripts that are written without spaces and not in the dictionary (kana, Thai) are cut into pairs of characters.
 """
 
@@ -35,26 +35,14 @@ class _Stemmer(Protocol):
 
 
 def terms(text: str) -> list[str]:
-    """In the order of the text, repeated as often as they stand there; letters and digits only, folded."""
-    found: list[str] = []
-    words = _words()
-    for match in _RUNS.finditer(folded(text)):
-        run, kind = match[0], match.lastindex
-        if kind == 1:
-            found += _latin(run)
-        elif kind == 2:
-            found += words.cut_for_search(run, False) if len(run) > 1 else (run,)
-        elif kind == 3:
-            found += [run[k : k + 2] for k in range(len(run) - 1)] or [run]
-        else:
-            found.append(run[:MAX_TERM])
-    return found
+    """Repeated as often as they stand there; letters and digits only, folded."""
+    return _terms(text, frozenset())
 
 
 def query_terms(text: str) -> list[str]:
     """Each once, without the words that questions are built of, unless there are no others."""
-    found = list(dict.fromkeys(terms(text)))
-    return [term for term in found if term not in _stop_terms()] or found
+    found = _terms(text, STOP_WORDS)
+    return list(dict.fromkeys(found or terms(text)))
 
 
 def keywords(text: str, most: int) -> list[str]:
@@ -81,6 +69,37 @@ def warm_up() -> None:
     terms("预热 running")
 
 
+def _terms(text: str, without: frozenset[str]) -> list[str]:
+    found: list[str] = []
+    for match in _RUNS.finditer(folded(text)):
+        run, kind = match[0], match.lastindex
+        if run in without:
+            continue
+        if kind == 1:
+            found += _latin(run)
+        elif kind == 2:
+            found += _han(run, without)
+        elif kind == 3:
+            found += [run[k : k + 2] for k in range(len(run) - 1)] or [run]
+        else:
+            found.append(run[:MAX_TERM])
+    return found
+
+
+def _han(run: str, without: frozenset[str]) -> list[str]:
+    words = _words()
+    found: list[str] = []
+    for word in words.cut(run, False):
+        if word in without:
+            continue
+        if len(word) > 2:
+            found += words.cut_for_search(word, False)
+        elif len(word) == 2:
+            found.append(word)
+        found += word
+    return found
+
+
 def _latin(run: str) -> list[str]:
     run = run[:MAX_TERM]
     if run.isalpha():
@@ -93,7 +112,7 @@ def _latin(run: str) -> list[str]:
 
 @cache
 def _stop_terms() -> frozenset[str]:
-    return frozenset(term for word in STOP_WORDS for term in (word, *terms(word)) if term == word or word.isascii())
+    return frozenset((*STOP_WORDS, *(term for word in STOP_WORDS if word.isascii() for term in terms(word))))
 
 
 @cache
