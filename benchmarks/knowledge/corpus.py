@@ -1,6 +1,6 @@
 """Made-up passages and questions, and vectors in clusters, in a folder that every contestant reads.
 
-Words follow Zipf's law (Mandelbrot's form); a Chinese word has one to four characters from the 3,000 most used, an English one two to four syllables.
+Words follow Zipf's law (Mandelbrot's form); Chinese words are those of jieba's dictionary, English ones two to four syllables.
 Vectors share a direction, as embeddings of texts do, and lie in clusters around 300 centres; a question's vector lies near its passage's.
 """
 
@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import numpy.typing as npt
+import rjieba
 
 from seekway.knowledge.index.terms.analysis import terms
 from seekway.knowledge.ports import Vectors
@@ -21,6 +22,7 @@ DIMENSIONS = 384
 DOCUMENT = 100
 """Passages in a document."""
 _WORDS = 40_000
+_CHINESE_WORDS = 20_000
 _CENTRES = 300
 
 
@@ -70,10 +72,16 @@ def _write(path: Path, texts: Iterator[Text]) -> None:
 
 
 def _chinese(dice: random.Random) -> list[str]:
-    """Words with no dictionary behind them; the segmenter cuts them where it will, as it does with names."""
+    """Words of jieba's dictionary, a tenth of them single characters."""
     characters = [bytes((row, cell)).decode("gb2312") for row in range(0xB0, 0xD7) for cell in range(0xA1, 0xFA)]
-    lengths = (1, 2, 2, 2, 2, 3, 3, 4)
-    return ["".join(dice.choice(characters) for _ in range(dice.choice(lengths))) for _ in range(_WORDS)]
+    known = rjieba.Jieba()
+    words: dict[str, None] = {}
+    while len(words) < _CHINESE_WORDS:
+        word = dice.choice(characters) + dice.choice(characters)
+        if known.has_word(word):
+            words[word] = None
+    found = list(words)
+    return [dice.choice(characters) if number % 10 == 0 else dice.choice(found) for number in range(_WORDS)]
 
 
 def _english(dice: random.Random) -> list[str]:
