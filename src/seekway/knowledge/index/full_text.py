@@ -4,26 +4,33 @@ So a dataset's statistics, speed and score do not depend on what others hold, an
 The table keeps the terms as text beside its index, which a row needs to be taken out of the index to the last byte (``secure-delete``).
 
 Common words cost most and say least: BM25 must visit every passage that holds any word.
-So in a large dataset the query's rarest terms choose, as many as reach :data:`_VISITED` passages together.
+So in a large dataset the query's rarest terms choose, as many as reach :data:`_VISITED` passages together, and the others only reorder what these found.
 """
 
 from __future__ import annotations
 
 import math
 import threading
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
+
+import msgspec
 
 from seekway.storage.sql.database import Connection
 
-_VISITED: Final = 20_000
+_VISITED: Final = 10_000
 _REWRITTEN_FROM: Final = 300
 """More than one key in so many."""
 _ALWAYS: Final = 2
 _MOST_TERMS: Final = 64
 _FREQUENCIES_KEPT: Final = 20_000
-_SATURATION: Final = 2.2
-"""What a term's weight grows to at most with its count: k1 + 1, with FTS5's k1 of 1.2."""
+_REORDERED: Final = 200
+_K1: Final = 1.2
+_B: Final = 0.75
+"""Both as in FTS5."""
+_SATURATION: Final = _K1 + 1
+"""What a term's weight grows to at most with its count."""
 
 
 class Scored(NamedTuple):
@@ -102,6 +109,9 @@ def search(
     chosen = _chosen(terms, counts)
     if not chosen:
         return []
+    left = {
+        term: _weight(total, count) for term, count in zip(terms, counts, strict=True) if term not in chosen and count
+    }
     match = " OR ".join(f'"{term}"' for term in chosen)
     table = f"passages_{dataset}"
     if documents is None:
@@ -113,7 +123,28 @@ def search(
             f"where f.{table} match ? and p.document in (select value from json_each(?)) order by f.rank limit ?"
         )
         rows = connection.all(sql, match, documents, limit)
-    return [Scored(int(key or 0), min(1.0, -float(rank or 0.0) / best)) for key, rank in rows]
+    found = [(cast("int", key), -cast("float", rank)) for key, rank in rows]
+    if left:
+        found = _with_common_terms(connection, table, found, left)
+    return [Scored(key, min(1.0, score / best)) for key, score in found]
+
+
+def _with_common_terms(
+    connection: Connection, table: str, found: list[tuple[int, float]], weights: dict[str, float]
+) -> list[tuple[int, float]]:
+    """The best in a new order, with what the terms that did not choose add to their BM25; the others follow."""
+    best = dict(found[:_REORDERED])
+    rows = connection.all(
+        f"select rowid, terms from {table} where rowid in (select value from json_each(?))",  # noqa: S608 - our own number
+        msgspec.json.encode(list(best)).decode(),
+    )
+    texts = [(cast("int", key), cast("str", terms).split(" ")) for key, terms in rows]
+    mean = sum(len(terms) for _, terms in texts) / max(len(texts), 1)
+    for key, terms in texts:
+        damping = _K1 * (1 - _B + _B * len(terms) / mean)
+        for term, count in Counter(term for term in terms if term in weights).items():
+            best[key] += weights[term] * count * _SATURATION / (count + damping)
+    return [*sorted(best.items(), key=lambda one: -one[1]), *found[_REORDERED:]]
 
 
 def _chosen(terms: Sequence[str], counts: Sequence[int]) -> list[str]:

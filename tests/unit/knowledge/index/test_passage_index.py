@@ -304,3 +304,19 @@ async def test_searches_beside_writes_find_whole_documents_only(
     async with asyncio.TaskGroup() as group:
         group.create_task(search())
         group.create_task(write())
+
+
+async def test_words_too_common_to_choose_still_order_what_the_rare_ones_chose(
+    index: SqlitePassageIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await index.create("a", Dataset("plain", "Plain"))
+    filler = [f"common words number {number}" for number in range(40)]
+    texts = ["rare thing alone here", "rare thing with common words", "rare thing and words", *filler]
+    await index.put("a", "plain", Document("p", "p"), _passages(*texts))
+    scope = Scope(("plain",), 3)
+    everything = await index.by_full_text("a", scope, "rare thing common words")
+    monkeypatch.setattr("seekway.knowledge.index.full_text._VISITED", 6)
+    assert [hit.passage for hit in await index.by_full_text("a", scope, "rare thing common words")] == [
+        hit.passage for hit in everything
+    ]
+    assert await _found(index, "a", everything[:1]) == ["rare thing with common words"]
