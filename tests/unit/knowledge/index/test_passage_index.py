@@ -310,7 +310,9 @@ async def test_words_too_common_to_choose_still_order_what_the_rare_ones_chose(
     index: SqlitePassageIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await index.create("a", Dataset("plain", "Plain"))
-    filler = [f"common words number {number}" if number < 30 else f"quite other things {number}" for number in range(100)]
+    filler = [
+        f"common words number {number}" if number < 30 else f"quite other things {number}" for number in range(100)
+    ]
     texts = ["rare thing alone here", "rare thing common words", "rare thing and words", *filler]
     await index.put("a", "plain", Document("p", "p"), _passages(*texts))
     scope = Scope(("plain",), 3)
