@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 import threading
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple, cast
 
@@ -25,7 +24,7 @@ _REWRITTEN_FROM: Final = 300
 _ALWAYS: Final = 2
 _MOST_TERMS: Final = 64
 _FREQUENCIES_KEPT: Final = 20_000
-_REORDERED: Final = 200
+_REORDERED: Final = 100
 _K1: Final = 1.2
 _B: Final = 0.75
 """Both as in FTS5."""
@@ -138,12 +137,15 @@ def _with_common_terms(
         f"select rowid, terms from {table} where rowid in (select value from json_each(?))",  # noqa: S608 - our own number
         msgspec.json.encode(list(best)).decode(),
     )
-    texts = [(cast("int", key), cast("str", terms).split(" ")) for key, terms in rows]
-    mean = sum(len(terms) for _, terms in texts) / max(len(texts), 1)
-    for key, terms in texts:
-        damping = _K1 * (1 - _B + _B * len(terms) / mean)
-        for term, count in Counter(term for term in terms if term in weights).items():
-            best[key] += weights[term] * count * _SATURATION / (count + damping)
+    # Two spaces between, so that a term that stands twice in a row is counted twice; counting so is much quicker than over a list of terms.
+    texts = [(cast("int", key), f" {cast('str', terms).replace(' ', '  ')} ") for key, terms in rows]
+    lengths = [text.count("  ") + 1 for _, text in texts]
+    mean = sum(lengths) / max(len(lengths), 1)
+    for (key, text), length in zip(texts, lengths, strict=True):
+        damping = _K1 * (1 - _B + _B * length / mean)
+        for term, weight in weights.items():
+            count = text.count(f" {term} ")
+            best[key] += weight * count * _SATURATION / (count + damping)
     return [*sorted(best.items(), key=lambda one: -one[1]), *found[_REORDERED:]]
 
 
