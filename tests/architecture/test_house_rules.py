@@ -87,6 +87,7 @@ _TELLS_THE_TIME = {
     "gateway/operations/answer_head.py": "when an answer was made",
     "gateway/dialects/openai_responses_answer.py": "when an answer was made",
     "gateway/dialects/openai_responses_draft.py": "when an answer was made",
+    "knowledge/index/sqlite_index.py": "when a dataset and a document were made",
     "observability/access_log.py": "when a request ended",
 }
 
