@@ -78,6 +78,11 @@ class Folded:
                 places.append(place)
         return places
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether every character was read as one: ``raw`` then has the places of the original."""
+        return self._starts is None and len(self.raw) == len(self._read)
+
     def original_span(self, first: int, last: int) -> tuple[int, int]:
         """From where the character ``first`` of ``text`` begins in the original to where ``last`` ends."""
         if self._starts is None:

@@ -205,6 +205,6 @@ def _runs(terms: Sequence[Entry], han: Iterable[tuple[int, Entry]]) -> set[str]:
     inside = set("".join([entry.letters[1:-1] for _, entry in han]))
     runs = {letter * 2 for letter in inside if letter >= FIRST_HAN}
     for letter in set("".join([entry.letters for entry in terms])):
-        if "a" <= letter <= "z" and letter != "w":
+        if letter < FIRST_HAN and letter != "w" and not letter.isdigit():
             runs.add(letter * (2 if letter in RARELY_DOUBLED else 3))
     return runs

@@ -5,18 +5,28 @@ It may say more than is true, which holds a little more back, and never less.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import accumulate
 from typing import Final
 
-from seekway.pipeline.guardrails.normalise.characters import FIRST_HAN, SEPARATOR, characters, pinyin_trigrams, sounds
+from seekway.pipeline.guardrails.normalise.characters import (
+    FIRST_HAN,
+    INVISIBLE,
+    SEPARATOR,
+    characters,
+    pinyin_trigrams,
+    sounds,
+)
 from seekway.pipeline.guardrails.normalise.entities import REFERENCE_CHARS
 from seekway.pipeline.guardrails.normalise.folded import Folded
-from seekway.pipeline.guardrails.normalise.gaps import GAP_CHARS, Gap, gap_at_end, gap_before, is_alphabetic
+from seekway.pipeline.guardrails.normalise.gaps import GAP_CHARS, SEPARATORS, Gap, gap_at_end, gap_before, is_alphabetic
 from seekway.pipeline.guardrails.words.entries import Index, read_as_leet
 from seekway.pipeline.guardrails.words.judge import FOUND_CHARS, is_of_word
-from seekway.pipeline.guardrails.words.readings import signs_as_letters
+from seekway.pipeline.guardrails.words.readings import Reading, signs_as_letters
 
+_GAPS: Final = SEPARATOR + INVISIBLE
+_NO_RUN: Final = "ww"  # common in addresses: alone it does not tell that letters are repeated, beside others it counts
 _FIRST_RUN: Final = 8  # of a Chinese character that begins a term and is repeated, no more are part of what is found
 
 
@@ -31,30 +41,52 @@ class Tail:
         self._least = offset + len(folded.source)
         self._floor = max(start, self._least - FOUND_CHARS)
 
-    def begin(self, *, has_leet: bool) -> int:
-        """The place in the text; its end where nothing is open."""
-        if has_leet:
+    def begin(self, reading: Reading) -> int:
+        """The place in the text; its end where nothing is open. ``reading`` is of the same text."""
+        if reading.has_leet:
             other = signs_as_letters(self._folded)
             if _is_open(other):
                 self._note(self._index.leet_prefixes.starts(read_as_leet(other.letters)), other)
         if _is_open(self._folded):
-            self._read(self._folded.letters)
+            self._read(reading)
         return self._least
 
-    def _read(self, letters: str) -> None:
-        index = self._index
-        self._note(index.prefixes.starts(letters), self._folded)
-        self._read_repeats(letters)
+    def _read(self, reading: Reading) -> None:
+        index, folded = self._index, self._folded
+        letters = folded.letters
+        if reading.has_repeats or letters[-1] == letters[-2:-1] or _NO_RUN in letters:
+            self._read_repeats(letters)
         is_ascii = letters.isascii()
-        if index.compose and not is_ascii:
-            self._read_parts(letters)
-        if index.sounds and not is_ascii:
-            prefixes = index.sound_prefixes
-            skipped = max(0, len(letters) - prefixes.most)
-            tail = letters[skipped:].translate(sounds().codes)
-            self._note([skipped + k for k in prefixes.starts(tail)], self._folded)
+        if is_ascii and folded.is_plain and INVISIBLE not in folded.raw:
+            self._read_words()
+            return
+        self._note(index.prefixes.starts(letters), folded)
+        if not is_ascii:
+            if reading.has_parts or letters[-1] in index.first_parts:
+                self._read_parts(letters, has_pairs=reading.has_parts)
+            if reading.codes:
+                self._note(index.sound_prefixes.starts(reading.codes), folded)
         if index.pinyin:
             self._read_pinyin(letters)
+
+    def _read_words(self) -> None:
+        """What an alphabet writes begins where a word does: of a text in ASCII only those places are asked for."""
+        index = self._index
+        prefixes, heads = index.prefixes, index.pinyin_heads
+        most = max(prefixes.most, index.pinyin_most)
+        tail = ""
+        at = len(self._folded.raw)
+        for word in reversed(self._folded.raw.split(SEPARATOR)):
+            at -= len(word)
+            if word:
+                tail = word + tail
+                place = self._offset + at
+                if len(tail) > most or place < self._floor:
+                    return
+                is_begun = tail in prefixes or (tail[:3] in heads and index.pinyin_may_become(tail))
+                if is_begun and place < self._least and (at or begins_word_at(self._text, place)):
+                    self._least = place
+            at -= 1
 
     def _note(self, starts: Sequence[int], folded: Folded) -> None:
         """Takes the earliest of ``starts``, which are in falling order, that a word may begin at."""
@@ -78,6 +110,7 @@ class Tail:
         known = (self._index.squeezed_prefixes, self._index.prefixes)
         most = self._index.most
         single = ""
+        lowest = self._first_letter()
         places: list[int] = []
         k = size = len(letters)
         while k > 0 and len(places) < most:
@@ -89,12 +122,18 @@ class Tail:
             while k > 0 and letters[k - 1] == letter:
                 k -= 1
             single = letter + single
-            places.append(max(k, end - _FIRST_RUN) if letter >= FIRST_HAN else k)
+            # A term may begin within the run of its first character, what was passed on before it notwithstanding.
+            places.append(max(k, end - _FIRST_RUN, min(lowest, end - 1)) if letter >= FIRST_HAN else k)
         if k + len(places) == size:
             return  # nothing is repeated
         places.reverse()
         for prefixes in known:
             self._note([places[k] for k in prefixes.starts(single)], self._folded)
+
+    def _first_letter(self) -> int:
+        """The first letter at which something may begin that has not been passed on."""
+        folded, begin = self._folded, self._floor - self._offset
+        return bisect_left(folded.places, begin, key=folded.original) if begin > 0 else 0
 
     def _read_pinyin(self, letters: str) -> None:
         index = self._index
@@ -123,12 +162,12 @@ class Tail:
                 break
         self._note(found, self._folded)
 
-    def _read_parts(self, letters: str) -> None:
+    def _read_parts(self, letters: str, *, has_pairs: bool) -> None:
         """Components at the end read as characters, in every way, the last of them perhaps without its partner."""
         index = self._index
         size = len(letters)
         lowest = max(0, size - 2 * index.prefixes.most)
-        pairs = [k for k in range(lowest, size - 1) if letters[k : k + 2] in index.compose]
+        pairs = [k for k in range(lowest, size - 1) if letters[k : k + 2] in index.compose] if has_pairs else []
         if not pairs and letters[-1] not in index.first_parts:
             return
         if not pairs:
@@ -176,7 +215,9 @@ class Tail:
 def _is_open(folded: Folded) -> bool:
     if not folded.letters:
         return False
-    return folded.raw[-1] == folded.letters[-1] or gap_at_end(folded) < Gap.FAR
+    if folded.is_plain and len(folded.raw) - len(folded.raw.rstrip(_GAPS)) <= SEPARATORS:
+        return True
+    return gap_at_end(folded) < Gap.FAR
 
 
 def begins_word_at(text: str, place: int) -> bool:

@@ -38,13 +38,19 @@ class Match(NamedTuple):
 
 
 class Reading:
-    """One text, and all that is found in it."""
+    """One text, and all that is found in it.
+
+    ``has_leet``, ``has_repeats`` and ``has_parts`` say which readings besides the plain one make sense of it; ``codes`` are its letters by
+    their sounds, where it holds others than ASCII's.
+    """
 
     def __init__(self, index: Index, folded: Folded, *, final: bool) -> None:
         self._index = index
         self._folded = folded
         self._final = final
         self.matches: list[Match] = []
+        self.has_repeats = self.has_parts = False
+        self.codes = ""
         letters = folded.letters
         self.has_leet = bool(index.leet) and (not letters.isalpha() or has_signs(folded.text))
         if not letters:
@@ -68,7 +74,6 @@ class Reading:
 
     def _read_letters(self, hits: list[tuple[int, int, int]]) -> None:
         index = self._index
-        repeats = parts = False
         for key, begin, end in hits:
             for meaning in index.letters.meanings[key]:
                 kind = meaning & 3
@@ -77,11 +82,11 @@ class Reading:
                     span = Span(self._folded, begin, end, final=self._final)
                     self._add(meaning >> 2, span, judge(span, entry), 1.0)
                 elif kind == TRIGGER:
-                    parts |= meaning == PAIR
-                    repeats |= meaning != PAIR
-        if repeats:
+                    self.has_parts |= meaning == PAIR
+                    self.has_repeats |= meaning != PAIR
+        if self.has_repeats:
             self._read_repeats()
-        if parts:
+        if self.has_parts:
             self._read_parts()
 
     def _read_repeats(self) -> None:
@@ -107,7 +112,8 @@ class Reading:
 
     def _read_sounds(self) -> None:
         index, letters = self._index, self._folded.letters
-        for key, begin, end in index.sounds.find(letters.translate(sounds().codes)):
+        self.codes = letters.translate(sounds().codes)
+        for key, begin, end in index.sounds.find(self.codes):
             for number in index.sounds.meanings[key]:
                 entry = index.entries[number]
                 if sounds_alike(letters[begin:end], entry):

@@ -58,7 +58,7 @@ class WordDetector:
             offset = max(0, start - self._context_chars)
             folded = Folded(text[offset:end], is_cut=offset > 0)
             reading = Reading(self._index, folded, final=final)
-        safe = end if final else Tail(self._index, text, folded, offset, start).begin(has_leet=reading.has_leet)
+        safe = end if final else Tail(self._index, text, folded, offset, start).begin(reading)
         if not reading.matches:
             return Scan((), safe)
         return self._sorted_out(reading.matches, folded, offset, start, safe, final=final)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from seekway.pipeline.guardrails.detector import Finding
@@ -131,6 +131,7 @@ def test_every_split_finds_what_the_whole_text_holds(data: st.DataObject, text: 
 
 
 @settings(deadline=None, max_examples=200)
+@example("违&违禁禁词")
 @given(texts)
 def test_a_stream_of_single_characters_finds_what_the_whole_text_holds(text: str) -> None:
     assert streamed(text, list(range(len(text))), [0] * len(text)) == whole(text)
