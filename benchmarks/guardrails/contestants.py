@@ -17,7 +17,7 @@ _HERE = Path(__file__).parent
 _HOMES = Path(".cache/bench/guardrails")
 _T = TypeVar("_T")
 
-Looks = Literal["words", "personal", "injections", "all"]
+Looks = Literal["words", "personal", "secrets", "injections", "all"]
 """For what a contestant looks, and so which recall is asked of it."""
 
 

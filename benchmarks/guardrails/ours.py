@@ -10,6 +10,10 @@ from typing import Final, Literal
 from benchmarks.guardrails.peers.serve import serve
 from seekway.pipeline.guardrails.detector import Detector
 from seekway.pipeline.guardrails.lists.shipped import shipped_lists
+from seekway.pipeline.guardrails.pii.detector import PiiDetector
+from seekway.pipeline.guardrails.rules.attack_patterns import ATTACK_PATTERNS
+from seekway.pipeline.guardrails.rules.pattern_detector import PatternDetector
+from seekway.pipeline.guardrails.secrets.detector import SecretDetector
 from seekway.pipeline.guardrails.words.word_detector import WordDetector
 from seekway.pipeline.guardrails.words.word_list import Term, WordList
 
@@ -28,12 +32,37 @@ def word_detector(words: Sequence[str]) -> Detector:
     return WordDetector([*shipped, WordList("made-up", more)])
 
 
-PARTS: Final[dict[str, tuple[Literal["words", "personal", "injections"], Callable[[Sequence[str]], Detector]]]] = {
+def _patterns(_: Sequence[str]) -> Detector:
+    return PatternDetector(ATTACK_PATTERNS)
+
+
+def _personal(_: Sequence[str]) -> Detector:
+    return PiiDetector()
+
+
+def _secrets(_: Sequence[str]) -> Detector:
+    return SecretDetector()
+
+
+def _classifier(_: Sequence[str]) -> Detector:
+    # NumPy and the weights are read only where the classifier is measured.
+    from seekway.pipeline.guardrails.classifier.detector import ClassifierDetector, shipped_classifier
+
+    return ClassifierDetector(shipped_classifier(), untrusted=False, threshold=0.0)
+
+
+PARTS: Final[
+    dict[str, tuple[Literal["words", "personal", "secrets", "injections"], Callable[[Sequence[str]], Detector]]]
+] = {
     "words": ("words", word_detector),
+    "pii": ("personal", _personal),
+    "secrets": ("secrets", _secrets),
+    "patterns": ("injections", _patterns),
+    CLASSIFIER: ("injections", _classifier),
 }
 """What looks for what; the classifier apart, which has a budget of its own."""
 
-NAMES: Final[dict[str, Literal["words", "personal", "injections", "all"]]] = {
+NAMES: Final[dict[str, Literal["words", "personal", "secrets", "injections", "all"]]] = {
     **{name: looks for name, (looks, _) in PARTS.items()},
     EVERYTHING: "all",
     CHUNK: "all",

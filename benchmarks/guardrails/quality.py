@@ -27,8 +27,8 @@ def shipped_terms() -> list[Listed]:
 def quality_of(
     contestant: Contestant, terms: Sequence[Listed], sample: int, say: Callable[[str], None]
 ) -> Quality | None:
-    """``None`` for what looks for several things at once: its parts stand for themselves."""
-    if contestant.looks == "all":
+    """``None`` for what looks for several things at once, whose parts stand for themselves, and for secrets, of which there are no texts here."""
+    if contestant.looks in {"all", "secrets"}:
         return None
     texts, clean = _texts(contestant.looks, terms, sample)
     with running(contestant) as process:
