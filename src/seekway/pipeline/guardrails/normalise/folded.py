@@ -56,6 +56,18 @@ class Folded:
             self._places = self._find_places()
         return self._places
 
+    def place_near_end(self, letter: int) -> int:
+        """``places[letter]``, counted from the end, without the others where it can be."""
+        if self._places is not None or len(self.raw) != len(self._read):
+            return self.places[letter]
+        raw = self.raw
+        place = len(raw)
+        for _ in range(len(self.letters) - letter):
+            place -= 1
+            while raw[place] == SEPARATOR or raw[place] == INVISIBLE:
+                place -= 1
+        return place
+
     def _find_places(self) -> list[int]:
         if len(self.raw) != len(self._read):
             return self._places_of_expanded()

@@ -91,7 +91,7 @@ class Tail:
     def _note(self, starts: Sequence[int], folded: Folded) -> None:
         """Takes the earliest of ``starts``, which are in falling order, that a word may begin at."""
         for k in reversed(starts):
-            place = self._offset + folded.original(folded.places[k])
+            place = self._offset + folded.original(folded.place_near_end(k))
             if place >= self._least:
                 return
             if place >= self._floor and self._begins(folded, k, place):
