@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from itertools import accumulate, compress
 from operator import ne, not_
@@ -144,11 +145,9 @@ class Reading:
         if not hits:
             return
         known = sounds().pinyin
-        sizes = [len(known.get(ord(letter), letter)) for letter in letters]
-        starts = [0, *accumulate(sizes)]
-        owners = [k for k, size in enumerate(sizes) for _ in range(size)]
+        starts = [0, *accumulate([len(known.get(ord(letter), letter)) for letter in letters])]
         for key, begin, end in hits:
-            first, last = owners[begin], owners[end - 1]
+            first, last = bisect_left(starts, begin), bisect_left(starts, end) - 1
             if starts[first] != begin or starts[last + 1] != end or not letters[first : last + 1].islower():
                 continue  # a part of a syllable, or characters alone
             span = Span(self._folded, base + first, base + last + 1, final=self._final)
