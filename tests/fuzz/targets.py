@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.fuzz import dialect_bodies, encoders, http_connection, upstream_stream
+from tests.fuzz import dialect_bodies, encoders, guardrails, http_connection, upstream_stream
 
 SEEDS = Path(__file__).parent / "seeds"
 TARGETS: Mapping[str, Callable[[bytes], None]] = {
@@ -13,6 +13,7 @@ TARGETS: Mapping[str, Callable[[bytes], None]] = {
     "bodies": dialect_bodies.attack,
     "encoders": encoders.attack,
     "upstream": upstream_stream.attack,
+    "guardrails": guardrails.attack,
 }
 
 
