@@ -69,11 +69,15 @@ class _Requests:
 
 
 class Reading(NamedTuple):
-    """``broken``: after the requests came what is none; ``open``: one has begun and not ended."""
+    """``broken``: after the requests came what is none, or what no reader can tell from an upgrade; ``open``: one has begun and not ended.
+
+    ``upgrade``: the last request asked for another protocol, which the gateway may pass over and go on.
+    """
 
     requests: list[Asked]
     broken: bool
     open: bool
+    upgrade: bool = False
 
 
 def read_requests(data: bytes) -> Reading:
@@ -82,7 +86,9 @@ def read_requests(data: bytes) -> Reading:
     broken = False
     try:
         reader.parser.feed_data(data)
-    except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+    except httptools.HttpParserUpgrade:
+        return Reading(reader.found, True, reader.open, upgrade=True)
+    except httptools.HttpParserError:
         broken = True
     return Reading(reader.found, broken, reader.open)
 
