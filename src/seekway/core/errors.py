@@ -92,6 +92,12 @@ class ContentFiltered(RequestError):
     code = "content_filter"
 
 
+class DocumentUnreadable(RequestError):
+    """A file that is broken, locked, too big or of no known kind; the message says which file, where in it, and what to do."""
+
+    code = "document_unreadable"
+
+
 class AuthenticationFailed(RequestError):
     status = 401
     code = "invalid_api_key"

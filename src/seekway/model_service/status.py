@@ -26,6 +26,7 @@ STATUS: dict[type[SeekwayError], StatusCode] = {
     errors.UnsupportedParameter: StatusCode.INVALID_ARGUMENT,
     errors.ContextLengthExceeded: StatusCode.INVALID_ARGUMENT,
     errors.InvalidParameter: StatusCode.INVALID_ARGUMENT,
+    errors.DocumentUnreadable: StatusCode.INVALID_ARGUMENT,
     errors.AuthenticationFailed: StatusCode.UNAUTHENTICATED,
     errors.InsufficientBalance: StatusCode.FAILED_PRECONDITION,
     errors.PermissionDenied: StatusCode.PERMISSION_DENIED,
