@@ -40,9 +40,14 @@ class Archive:
         self.names = frozenset(info.filename for info in names)
 
     def read_xml(
-        self, name: str, started: Callable[[str, Mapping[str, str]], None], **others: Callable[[str], None]
+        self,
+        name: str,
+        started: Callable[[str, Mapping[str, str]], None],
+        *,
+        ended: Callable[[str], None] | None = None,
+        text: Callable[[str], None] | None = None,
     ) -> None:
-        """Tell ``started(tag, attributes)``, ``ended(tag)`` and ``text(characters)`` what the part has; names are ``local`` ones, their namespaces left away."""
+        """Tell ``started(tag, attributes)``, ``ended(tag)`` and ``text(characters)`` what the part has; of names only what follows the namespace."""
         parser = expat.ParserCreate(namespace_separator=" ")
         parser.buffer_text = True
         depth = 0
@@ -59,14 +64,15 @@ class Archive:
         def end(tag: str) -> None:
             nonlocal depth
             depth -= 1
-            others["ended"](_local(tag))
+            if ended is not None:
+                ended(_local(tag))
 
         def refuse(*_: object) -> None:
             raise DocumentUnreadable(f"The part {name} declares entities, which no Office writes; save the file again.")
 
         parser.StartElementHandler = start
-        parser.EndElementHandler = end if "ended" in others else None
-        parser.CharacterDataHandler = others.get("text")
+        parser.EndElementHandler = end
+        parser.CharacterDataHandler = text
         parser.EntityDeclHandler = refuse
         try:
             with self._zip.open(name) as member:

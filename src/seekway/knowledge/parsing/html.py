@@ -9,10 +9,53 @@ from seekway.knowledge.parsing.encoding import decode
 from seekway.knowledge.parsing.parsed import Bounds, Parsed, TextWriter
 
 _UNSEEN: Final = frozenset(
-    "script style noscript template svg math iframe object canvas head nav footer aside button input select textarea dialog".split()
+    [
+        "script",
+        "style",
+        "noscript",
+        "template",
+        "svg",
+        "math",
+        "iframe",
+        "object",
+        "canvas",
+        "head",
+        "nav",
+        "footer",
+        "aside",
+        "button",
+        "input",
+        "select",
+        "textarea",
+        "dialog",
+    ]
 )
 _BLOCKS: Final = frozenset(
-    "p div section article main header address blockquote figure figcaption dl dt dd ul ol li fieldset details summary hr body html center".split()
+    [
+        "p",
+        "div",
+        "section",
+        "article",
+        "main",
+        "header",
+        "address",
+        "blockquote",
+        "figure",
+        "figcaption",
+        "dl",
+        "dt",
+        "dd",
+        "ul",
+        "ol",
+        "li",
+        "fieldset",
+        "details",
+        "summary",
+        "hr",
+        "body",
+        "html",
+        "center",
+    ]
 )
 _TITLES: Final = {f"h{level}": level for level in range(1, 7)}
 _CELLS: Final = ("td", "th")

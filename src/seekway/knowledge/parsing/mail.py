@@ -18,7 +18,7 @@ _MOST_PARTS: Final = 1000
 def parse_mail(data: bytes, bounds: Bounds) -> Parsed:
     """The subject as title, who and when, and the text, of its plain form where it has one; attachments are named, and to be added as files of their own."""
     try:
-        message = cast("EmailMessage", message_from_bytes(data, policy=policy.default))
+        message = message_from_bytes(data, policy=policy.default)
         return _read(message, bounds)
     except (ValueError, LookupError, TypeError, AttributeError, IndexError, RecursionError) as error:
         # The standard library's parser raises these on headers and parts that are broken enough.

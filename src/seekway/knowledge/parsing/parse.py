@@ -91,9 +91,12 @@ def _beginning(data: bytes) -> Kind | None:
     if data[:1024].lstrip().startswith(b"%PDF-"):
         return "pdf"
     if data.startswith(b"PK\x03\x04"):
-        for part, kind in ((b"word/", "word"), (b"ppt/", "slides"), (b"xl/", "sheet")):
-            if part in data[-65_536:]:
-                return kind
+        book = data[-65_536:]
+        if b"word/" in book:
+            return "word"
+        if b"ppt/" in book:
+            return "slides"
+        return "sheet" if b"xl/" in book else None
     head = data[:256].lstrip().lower()
     return "html" if head.startswith((b"<!doctype html", b"<html")) else None
 

@@ -44,7 +44,9 @@ def parse_pdf(data: bytes, bounds: Bounds) -> Parsed:
         if len(document) > bounds.pages:
             raise DocumentUnreadable(f"The PDF has {len(document):,} pages, of at most {bounds.pages:,}; split it.")
         writer = TextWriter(bounds)
-        writer.title = " ".join(document.get_metadata_value("Title").split())
+        title = " ".join(document.get_metadata_value("Title").split())
+        # What programs write that were given none.
+        writer.title = "" if title.lower() in ("untitled", "无标题") else title
         for number, text in _texts(document, pypdfium2.PdfiumError):
             writer.page(str(number))
             writer.block(text)
