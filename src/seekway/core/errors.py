@@ -9,6 +9,7 @@
     │   ├── UnsupportedParameter    400   unsupported_parameter
     │   ├── ContextLengthExceeded   400   context_length_exceeded
     │   ├── ContentFiltered         400   content_filter
+    │   ├── DocumentUnreadable      400   document_unreadable
     │   ├── AuthenticationFailed    401   invalid_api_key
     │   ├── InsufficientBalance     402   insufficient_balance
     │   ├── PermissionDenied        403   permission_denied

@@ -1,6 +1,5 @@
 """How many tokens a request takes: guessed before it is answered, counted afterwards.
 
-Characters to tokens as DeepSeek gives it (api-docs.deepseek.com, "Token & Token Usage"): 0.3 tokens an English character, 0.6 a Chinese one.
 A guess only holds tokens back for the time being; what counts in the end is the backend's own count, and the guess only where an answer was broken off.
 """
 
@@ -8,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from seekway.core.token_estimate import ASCII, OTHER, text_tokens
 from seekway.core.types import (
     Event,
     GenerateRequest,
@@ -20,17 +20,11 @@ from seekway.core.types import (
 )
 from seekway.pipeline.exchange import Exchange
 
-_ASCII, _OTHER = 0.3, 0.6
 _SPOKEN = (TextDelta, ReasoningDelta)
 _MESSAGE = 4.0
 _ATTACHMENT = 1024.0
 _PROMPT_TAKEN = ("cancelled", "deadline_exceeded", "stream_interrupted", "")
 """Ends without an answer after which the backend has, or may have, read the prompt; an empty code is an answer without a count."""
-
-
-def text_tokens(text: str) -> float:
-    # isascii only looks at a flag.
-    return len(text) * (_ASCII if text.isascii() else _OTHER)
 
 
 def prompt_tokens(request: GenerateRequest) -> int:
@@ -43,7 +37,7 @@ def prompt_tokens(request: GenerateRequest) -> int:
     for message in request.messages:
         content = message.content
         if isinstance(content, str):
-            tokens += _MESSAGE + len(content) * (_ASCII if content.isascii() else _OTHER)
+            tokens += _MESSAGE + len(content) * (ASCII if content.isascii() else OTHER)
         else:
             tokens += _parts(message)
         if message.reasoning or message.tool_calls:
@@ -70,7 +64,7 @@ def output_tokens(events: Sequence[Event]) -> float:
             text = event.arguments
         else:
             continue
-        guess = len(text) * (_ASCII if text.isascii() else _OTHER)
+        guess = len(text) * (ASCII if text.isascii() else OTHER)
         tokens += guess if guess > 1.0 else 1.0
     return tokens
 

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import msgspec
 
 from seekway.core.sections.processing import TrimRule
+from seekway.core.token_estimate import text_tokens
 from seekway.core.types import GenerateRequest, Message
 from seekway.pipeline.exchange import Exchange
-from seekway.pipeline.quota.estimate import message_tokens, text_tokens
+from seekway.pipeline.quota.estimate import message_tokens
 from seekway.pipeline.stages.matching import first_match
 
 HEADER = b"x-seekway-trimmed"
