@@ -1,0 +1,1 @@
+"""A document's cleaned text is cut into passages."""
