@@ -194,7 +194,7 @@ class Cutter:
                 low = middle + 1
         start = units.after_cluster(self._text, low, span.end)
         latest = start + (span.end - start) // 2
-        for split in (units.sentences, units.clauses, units.words):
+        for split in (units.lines, units.sentences, units.clauses, units.words):
             for first, _ in split(self._text, max(start - 1, span.start), span.end):
                 if start <= first <= latest:
                     return first
