@@ -1,0 +1,223 @@
+"""One document from its file to the index, in steps that may be done again.
+
+What was cut and what was embedded is kept after each step and batch, so that a document goes on where it was; putting it into the index takes the place of what was there under its name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate
+from typing import Final, Protocol
+
+import msgspec
+import numpy as np
+
+from seekway.core.errors import AlreadyExists, ConfigError, DocumentUnreadable, InternalError, NotFound
+from seekway.core.token_estimate import mixed_tokens
+from seekway.knowledge.chunking.general import CountTokens
+from seekway.knowledge.chunking.passages import (
+    Asker,
+    asked_passages,
+    general_passages,
+    parent_passages,
+    table_passages,
+)
+from seekway.knowledge.cleaning import clean
+from seekway.knowledge.index.passage_index import Dataset, Document, PassageIndex
+from seekway.knowledge.ingest.document_book import DocumentBook
+from seekway.knowledge.ingest.records import DatasetRecord, DocumentKey, DocumentRecord
+from seekway.knowledge.parsing.parsed import Parsed
+from seekway.knowledge.passage import Passage, searched_texts
+from seekway.knowledge.ports import Embedder, Vectors
+
+_BATCH: Final = 32
+"""Texts embedded together, and at most lost at a crash."""
+
+_ENCODER: Final = msgspec.msgpack.Encoder()
+_DECODER: Final = msgspec.msgpack.Decoder(list[Passage])
+
+
+class Reader(Protocol):
+    async def read(self, data: bytes, filename: str, mime: str | None = None) -> Parsed:
+        """Raises ``DocumentUnreadable``."""
+        ...
+
+
+class Indexing:
+    """``embedder`` gives the model of a dataset's name, as the retriever's does; ``asker`` makes questions, where there is a model for it."""
+
+    def __init__(
+        self,
+        book: DocumentBook,
+        index: PassageIndex,
+        reader: Reader,
+        embedder: Callable[[str], Embedder],
+        *,
+        clock: Callable[[], int],
+        asker: Asker | None = None,
+        count: CountTokens = mixed_tokens,
+    ) -> None:
+        self._book = book
+        self._index = index
+        self._reader = reader
+        self._embedder = embedder
+        self._asker = asker
+        self._clock = clock
+        self._count = count
+
+    async def run(self, key: DocumentKey, committing: Callable[[], None]) -> None:
+        """``committing`` is called when the index is about to change; from there on it must not be cancelled.
+
+        Raises ``DocumentUnreadable`` for what is wrong with the file, and what embedder, asker and database raise.
+        """
+        document = await self._book.document(key)
+        dataset = await self._book.dataset(key.tenant, key.dataset)
+        kept, embedded = await self._book.cut(key)
+        if kept is None:
+            passages, embedded = await self._cut(document), list[tuple[int, bytes]]()
+        else:
+            passages = _DECODER.decode(kept)
+            await self._book.step(key, "indexing")
+        vectors = await self._vectors(key, dataset, passages, embedded) if dataset.dimensions else None
+        committing()
+        await self._put(key, dataset, passages, vectors)
+
+    async def describe(self, document: DocumentRecord) -> None:
+        """Name, metadata and whether it is found, here and in the index; one that is not there yet will have them."""
+        await self._book.describe(document)
+        with contextlib.suppress(NotFound):
+            await self._index.change(document.tenant, document.dataset, _indexed(document))
+
+    async def describe_dataset(self, dataset: DatasetRecord) -> None:
+        """As :meth:`DocumentBook.change_dataset`, and its name in the index."""
+        await self._book.change_dataset(dataset)
+        with contextlib.suppress(NotFound):
+            await self._index.rename(dataset.tenant, dataset.id, dataset.name)
+
+    async def forget(self, key: DocumentKey) -> None:
+        """Every trace of a document that is marked as deleted."""
+        with contextlib.suppress(NotFound):
+            await self._index.delete(key.tenant, key.dataset, key.document)
+        await self._book.purge(key)
+
+    async def forget_dataset(self, tenant: str, dataset: str) -> None:
+        """Every trace of a dataset that is marked, and whose documents are forgotten."""
+        with contextlib.suppress(NotFound):
+            await self._index.drop(tenant, dataset)
+        await self._book.purge_dataset(tenant, dataset)
+
+    async def _cut(self, document: DocumentRecord) -> list[Passage]:
+        key = document.key
+        await self._book.step(key, "parsing", started_at=self._clock(), segments=0, segments_done=0)
+        parsed = await self._reader.read(await self._book.file(key), document.name, document.mime)
+        await self._book.step(key, "cleaning", parsed_at=self._clock(), characters=len(parsed.text))
+        # Seconds for a long book: not on the event loop.
+        parsed = await asyncio.to_thread(clean, parsed, document.rule.cleaning)
+        await self._book.step(key, "splitting", cleaned_at=self._clock(), characters=len(parsed.text))
+        passages = await self._passages(document, parsed)
+        if not passages:
+            raise DocumentUnreadable(
+                f"{document.name}: After cleaning, nothing is left of it to be found; clean less, or add a file with text."
+            )
+        tokens = sum(self._count(passage.text) for passage in passages)
+        encoded = await asyncio.to_thread(_ENCODER.encode, passages)
+        found = {"tokens": math.ceil(tokens), "segments": len(passages), "segments_done": 0}
+        await self._book.keep_cut(key, encoded, {"status": "indexing", "split_at": self._clock(), **found})
+        return passages
+
+    async def _passages(self, document: DocumentRecord, parsed: Parsed) -> list[Passage]:
+        match document.form:
+            case "text_model":
+                return await asyncio.to_thread(general_passages, parsed, document.rule, self._count)
+            case "hierarchical_model":
+                return await asyncio.to_thread(parent_passages, parsed, document.rule, self._count)
+            case "qa_model":
+                if parsed.pairs:
+                    return table_passages(parsed)[1]
+                if self._asker is None:
+                    raise ConfigError(
+                        "Questions and answers come from a table of two columns, or from a model that makes them, of which there is none.",
+                        param="doc_form",
+                    )
+                asked = await asked_passages(parsed, document.rule, self._asker, document.language, self._count)
+                return asked[1]
+
+    async def _vectors(
+        self,
+        key: DocumentKey,
+        dataset: DatasetRecord,
+        passages: Sequence[Passage],
+        embedded: Sequence[tuple[int, bytes]],
+    ) -> Vectors:
+        """Of every text that is searched; those that were embedded before are taken as they are."""
+        keys = [searched_texts(passage) for passage in passages]
+        texts = [text for of_one in keys for text in of_one]
+        # How many texts there are up to the end of each passage.
+        ends = list(accumulate(len(of_one) for of_one in keys))
+        rows = np.zeros((len(texts), dataset.dimensions), np.float32)
+        missing = [True] * len(texts)
+        for first, body in embedded:
+            known = np.frombuffer(body, "<f4").reshape(-1, dataset.dimensions)
+            rows[first : first + len(known)] = known
+            missing[first : first + len(known)] = [False] * len(known)
+        for first, past in _gaps(missing):
+            found = await self._embedder(dataset.embedding_model).embed(texts[first:past], "passage")
+            due = (past - first, dataset.dimensions)
+            if found.shape != due:
+                raise InternalError(
+                    f"The model {dataset.embedding_model} gave vectors of the shape {found.shape}, where {due} is due; give the knowledge base the model it was made with."
+                )
+            rows[first:past] = found
+            done = bisect_right(ends, past)
+            await self._book.keep_vectors(key, first, np.ascontiguousarray(found, "<f4").tobytes(), done)
+        return rows
+
+    async def _put(
+        self, key: DocumentKey, dataset: DatasetRecord, passages: Sequence[Passage], vectors: Vectors | None
+    ) -> None:
+        await self._have_index(dataset)
+        now = await self._book.document(key)
+        await self._index.put(key.tenant, key.dataset, _indexed(now), passages, vectors)
+        await self._book.complete(key)
+        later = await self._book.document(key)
+        if _indexed(later) != _indexed(now):
+            await self._index.change(key.tenant, key.dataset, _indexed(later))
+
+    async def _have_index(self, dataset: DatasetRecord) -> None:
+        """Made with its first document. Raises ``AlreadyExists`` where one of that name is there that is being deleted."""
+        try:
+            await self._index.dataset(dataset.tenant, dataset.id)
+        except NotFound:
+            made = Dataset(dataset.id, dataset.name, dataset.embedding_model, dataset.dimensions)
+            try:
+                await self._index.create(dataset.tenant, made)
+            except AlreadyExists:
+                # By another document, meanwhile; or the name is another's.
+                try:
+                    await self._index.dataset(dataset.tenant, dataset.id)
+                except NotFound as error:
+                    raise AlreadyExists(
+                        f"The index has another knowledge base {dataset.name!r}; rename this one and try again."
+                    ) from error
+
+
+def _indexed(document: DocumentRecord) -> Document:
+    return Document(document.id, document.name, document.metadata, document.enabled)
+
+
+def _gaps(missing: Sequence[bool]) -> Iterator[tuple[int, int]]:
+    """Runs of what is missing, of at most a batch."""
+    first = 0
+    while first < len(missing):
+        if not missing[first]:
+            first += 1
+            continue
+        past = first
+        while past < len(missing) and missing[past] and past - first < _BATCH:
+            past += 1
+        yield first, past
+        first = past
