@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Final, cast
 
 import msgspec
@@ -209,7 +210,7 @@ class DocumentBook:
 
     async def step(self, key: DocumentKey, status: Status, **values: Value) -> None:
         """The next status, with what became known; nothing where the document is gone."""
-        await self.update(key, {"status": status, **values})
+        await _through(self.update(key, {"status": status, **values}))
 
     async def update(self, key: DocumentKey, values: Mapping[str, Value]) -> None:
         assignments = ", ".join(f"{column} = ?" for column in values)
@@ -287,7 +288,7 @@ class DocumentBook:
             )
             connection.run(f"update kb_documents set {assignments} where {_KEY}", *values.values(), *key)  # noqa: S608 - as above
 
-        await self._database.write(work)
+        await _through(self._database.write(work))
 
     async def cut(self, key: DocumentKey) -> tuple[bytes | None, list[tuple[int, bytes]]]:
         """What was kept of it: its passages, and vectors with the number of the text they begin with, in order."""
@@ -312,7 +313,7 @@ class DocumentBook:
             )
             connection.run(f"update kb_documents set segments_done = ? where {_KEY}", done, *key)  # noqa: S608 - as above
 
-        await self._database.write(work)
+        await _through(self._database.write(work))
 
     async def complete(self, key: DocumentKey) -> None:
         now = self._clock()
@@ -325,6 +326,16 @@ class DocumentBook:
             _drop_cut(connection, key)
 
         await self._database.write(work)
+
+
+async def _through(writing: Coroutine[object, object, None]) -> None:
+    """Cancelled, it ends when what it wrote is written, so that nothing is written after what comes next."""
+    task = asyncio.ensure_future(writing)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
 
 
 def no_dataset(dataset: str) -> NotFound:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from functools import partial
 from typing import Final
 
 from seekway.core.errors import InternalError, RateLimited, SeekwayError, ServerError, StorageUnavailable, unforeseen
@@ -121,7 +122,7 @@ class Ingester:
             await self._ended.wait()
 
     @contextlib.asynccontextmanager
-    async def _alone(self, key: DocumentKey) -> AsyncIterator[None]:
+    async def _alone(self, key: DocumentKey) -> AsyncGenerator[None]:
         """Nobody works on the document, nor begins to."""
         self._held[key] = self._held.get(key, 0) + 1
         try:
@@ -150,7 +151,14 @@ class Ingester:
         for key in waiting:
             if len(self._jobs) < self._at_once and key not in self._jobs and key not in self._held:
                 # The task begins to run only when this is left, and finds its job.
-                self._jobs[key] = _Job(group.create_task(self._work(key)))
+                job = self._jobs[key] = _Job(group.create_task(self._work(key)))
+                # Also of a task that is cancelled before it began.
+                job.task.add_done_callback(partial(self._is_over, key))
+
+    def _is_over(self, key: DocumentKey, _: object) -> None:
+        del self._jobs[key]
+        self._wake.set()
+        self._ended.set()
 
     async def _work(self, key: DocumentKey) -> None:
         try:
@@ -159,10 +167,6 @@ class Ingester:
             await self._failed(key, error)
         except Exception as error:  # noqa: BLE001 - the edge of a document's work; the others go on
             await self._failed(key, unforeseen(error))
-        finally:
-            del self._jobs[key]
-            self._wake.set()
-            self._ended.set()
 
     async def _tried(self, key: DocumentKey) -> None:
         job, pause = self._jobs[key], _FIRST_PAUSE_S

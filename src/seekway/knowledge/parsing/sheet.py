@@ -16,10 +16,6 @@ _ZIP: Final = b"PK"
 
 
 class _Sheet(Protocol):
-    @property
-    def total_height(self) -> int: ...
-    @property
-    def total_width(self) -> int: ...
     def iter_rows(self) -> Iterator[Sequence[object]]: ...
 
 
@@ -55,13 +51,14 @@ def parse_sheet(data: bytes, bounds: Bounds) -> Parsed:
     cells = 0
     for name in book.sheet_names:
         try:
-            sheet = book.get_sheet_by_name(name)
-            cells += sheet.total_height * sheet.total_width
-            if cells > bounds.cells:
-                raise DocumentUnreadable(
-                    f"With the sheet {name!r} it has more than {bounds.cells:,} cells; delete empty rows and columns, or split it."
-                )
-            rows = [[_shown(cell) for cell in row] for row in sheet.iter_rows()]
+            rows: list[list[str]] = []
+            for row in book.get_sheet_by_name(name).iter_rows():
+                cells += len(row)
+                if cells > bounds.cells:
+                    raise DocumentUnreadable(
+                        f"With the sheet {name!r} it has more than {bounds.cells:,} cells; delete empty rows and columns, or split it."
+                    )
+                rows.append([_shown(cell) for cell in row])
         except (python_calamine.CalamineError, OSError) as error:
             raise DocumentUnreadable(f"The sheet {name!r} cannot be read; save the file as .xlsx again.") from error
         rows = _trimmed(rows)

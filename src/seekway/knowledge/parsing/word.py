@@ -20,17 +20,18 @@ def parse_word(data: bytes, bounds: Bounds) -> Parsed:
     archive = Archive(data, bounds)
     if _BODY not in archive.names:
         raise DocumentUnreadable("The file is not a Word document; save it as .docx.")
-    body = _Body(TextWriter(bounds), _levels(archive))
+    body = _Body(TextWriter(bounds), *_styles(archive))
     for name in (_BODY, *_NOTES):
         if name in archive.names:
             archive.read_xml(name, body.started, ended=body.ended, text=body.text)
     return body.writer.done()
 
 
-def _levels(archive: Archive) -> dict[str, int]:
-    """The level of each style that is a title's: 1 for the greatest; the style ``Title`` is above all."""
+def _styles(archive: Archive) -> tuple[dict[str, int], set[str]]:
+    """The level of each style that is a title's, 1 for the greatest and for the style ``Title``; and the styles of lists."""
     if _STYLES not in archive.names:
-        return {}
+        return {}, set()
+    lists: set[str] = set()
     levels: dict[str, int] = {}
     based: dict[str, str] = {}
     style = ""
@@ -42,6 +43,8 @@ def _levels(archive: Archive) -> dict[str, int]:
             style = attributes.get("styleId", "")
         elif tag == "basedOn" and style:
             based[style] = value
+        elif tag == "numPr":
+            lists.add(style)
         elif tag == "outlineLvl" and style and value.isdecimal() and int(value) < 9:  # 9 is running text
             levels.setdefault(style, int(value) + 1)
         elif tag == "name" and value.lower() == "title" and style:
@@ -54,13 +57,14 @@ def _levels(archive: Archive) -> dict[str, int]:
             seen.add(above)
         if above in levels:
             levels.setdefault(style, levels[above])
-    return levels
+    return levels, lists
 
 
 class _Body:
-    def __init__(self, writer: TextWriter, levels: Mapping[str, int]) -> None:
+    def __init__(self, writer: TextWriter, levels: Mapping[str, int], lists: set[str]) -> None:
         self.writer = writer
         self._levels = levels
+        self._lists = lists
         self._tables = TableReader()
         self._paragraphs: list[list[str]] = []
         self._level = 0
@@ -79,7 +83,9 @@ class _Body:
                 if len(self._paragraphs) == 1:
                     self._level, self._listed = 0, False
             case "pStyle":
-                self._level = self._levels.get(attributes.get("val", ""), 0)
+                style = attributes.get("val", "")
+                self._level = self._levels.get(style, 0)
+                self._listed = style in self._lists
             case "outlineLvl":
                 value = attributes.get("val", "")
                 self._level = int(value) + 1 if value.isdecimal() and int(value) < 9 else 0  # as above
