@@ -6,6 +6,7 @@ What separates two passages (spaces, and the separator that was asked for) belon
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple
 
@@ -19,6 +20,8 @@ CountTokens = Callable[[str], float]
 MOST_PASSAGES: Final = 200_000
 _FINEST: Final = 8
 """Into how many parts of a passage's length what has no sentences is cut at most."""
+_UNEVEN: Final = 1.25
+"""So many more parts are made of a text than would do if its tokens were evenly spread."""
 
 _LEVELS: Final = (units.lines, units.sentences, units.clauses, units.words)
 _TITLE_BREAKS: Final = 0.25
@@ -117,20 +120,23 @@ class Cutter:
             if tokens <= self._most:
                 yield _Piece(block.start, block.end, tokens, block.title)
             else:
-                for piece in self._smaller(block.start, block.end, 0):
+                for piece in self._smaller(Span(block.start, block.end), tokens, 0):
                     yield piece._replace(title=block.title)
 
-    def _smaller(self, start: int, end: int, level: int) -> Iterator[_Piece]:
-        # Two of these, or one and an overlap, go into one passage.
+    def _smaller(self, span: Span, tokens: float, level: int) -> Iterator[_Piece]:
+        """Of what has so many tokens, which are too many."""
+        # An overlap and one of these go into one passage.
         room = self._most - self._overlap if level < _LEVELS.index(units.clauses) else self._fine
-        halving = level >= len(_LEVELS)
-        parts = units.halves(self._text, start, end) if halving else _LEVELS[level](self._text, start, end)
-        for first, past in parts:
+        if level < len(_LEVELS):
+            smaller = _LEVELS[level](self._text, *span)
+        else:
+            smaller = units.parts(self._text, *span, number=max(2, math.ceil(tokens / room * _UNEVEN)))
+        for first, past in smaller:
             tokens = self._count(self._text[first:past])
             if tokens <= room or past - first <= 1:
                 yield _Piece(first, past, tokens, False)
             else:
-                yield from self._smaller(first, past, min(level + 1, len(_LEVELS)))
+                yield from self._smaller(Span(first, past), tokens, min(level + 1, len(_LEVELS)))
 
     def _spans(self, pieces: Sequence[_Piece]) -> Iterator[Span]:
         at, before = 0, None

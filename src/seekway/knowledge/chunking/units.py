@@ -86,13 +86,13 @@ def words(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     return _ended_by(_WORD, text, start, end)
 
 
-def halves(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """The last resort; a character is not parted from the accents and joiners that belong to it."""
-    middle = after_cluster(text, (start + end) // 2, end)
-    if middle in (start, end):
-        middle = (start + end) // 2
-    yield start, middle
-    yield middle, end
+def parts(text: str, start: int, end: int, number: int) -> Iterator[tuple[int, int]]:
+    """The last resort: ``number`` of about one length; a character is not parted from the accents and joiners that belong to it."""
+    size = max((end - start) // number, 1)
+    while start < end:
+        past = after_cluster(text, start + size, end) if start + size < end else end
+        yield start, past
+        start = past
 
 
 def after_cluster(text: str, place: int, end: int) -> int:
