@@ -62,6 +62,7 @@ class Ingester:
         self._held: dict[DocumentKey, int] = {}
         self._wake = asyncio.Event()
         self._ended = asyncio.Event()
+        self._taken_up = asyncio.Event()
 
     async def run(self) -> None:
         """Until it is cancelled. First what an earlier process left is taken up: documents go on, deletions are ended."""
@@ -71,6 +72,7 @@ class Ingester:
             await self._indexing.forget(key)
         for tenant, dataset in datasets:
             await self._indexing.forget_dataset(tenant, dataset)
+        self._taken_up.set()
         async with asyncio.TaskGroup() as group:
             while True:
                 self._wake.clear()
@@ -115,6 +117,7 @@ class Ingester:
 
     async def idle(self) -> None:
         """Until nothing waits and nothing is worked on; :meth:`run` must run."""
+        await self._taken_up.wait()
         while True:
             self._ended.clear()
             if not self._jobs and not await self._book.waiting(1):

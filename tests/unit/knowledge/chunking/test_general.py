@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seekway.core.token_estimate import mixed_tokens
-from seekway.knowledge.chunking.general import Cutter, Span
+from seekway.knowledge.chunking.general import CountTokens, Cutter, Span
 from seekway.knowledge.parsing.markdown import markdown_headings
 
 _PIECES = st.sampled_from(
@@ -44,8 +44,7 @@ def _joined_is_more(text: str) -> float:
     return len(text) + len(text) // 7
 
 
-def _cutter(text: str, most: int, overlap: int, count: object = mixed_tokens) -> Cutter:
-    assert callable(count)
+def _cutter(text: str, most: int, overlap: int, count: CountTokens = mixed_tokens) -> Cutter:
     starts = [heading.start for heading in markdown_headings(text)]
     return Cutter(text, starts, max_tokens=most, overlap=overlap, count=count)
 
@@ -60,19 +59,20 @@ def _assert_covered(text: str, spans: list[Span], separator: str = "") -> None:
 
 @settings(max_examples=300)
 @given(_TEXTS, st.integers(3, 60), st.integers(0, 59), st.sampled_from([mixed_tokens, _letters, _joined_is_more]))
-def test_every_text_is_covered_in_order_by_passages_that_fit(text: str, most: int, overlap: int, count: object) -> None:
-    assert callable(count)
+def test_every_text_is_covered_in_order_by_passages_that_fit(
+    text: str, most: int, overlap: int, count: CountTokens
+) -> None:
     spans = _cutter(text, most, overlap, count).merged()
     _assert_covered(text, spans)
     for span in spans:
         piece = text[span.start : span.end]
         assert piece == piece.strip() != ""
-        assert float(count(piece)) <= most
+        assert count(piece) <= most
     for one, other in itertools.pairwise(spans):
         assert one.start < other.start
         assert one.end < other.end
         if other.start < one.end:
-            assert float(count(text[other.start : one.end])) <= overlap
+            assert count(text[other.start : one.end]) <= overlap
 
 
 @settings(max_examples=200)

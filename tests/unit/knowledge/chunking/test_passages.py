@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
 import pytest
 
 from seekway.core.errors import InvalidParameter
@@ -17,8 +18,6 @@ _BOOK = "# 手册\n\n## 退货\n\n七天内可以退货。\n\n请保留发票。
 
 
 def _rule(**segmentation: object) -> ProcessRule:
-    import msgspec
-
     return read_process_rule(msgspec.json.encode({"mode": "custom", "rules": {"segmentation": segmentation}}))
 
 
