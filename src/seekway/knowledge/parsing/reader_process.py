@@ -22,6 +22,9 @@ _MODULE: Final = "seekway.knowledge.parsing.reader_child"
 _FILES_A_PROCESS: Final = 200
 """After so many it is ended, so that what a parser leaks comes back."""
 
+_LAST_S: Final = 5.0
+"""For a process that has closed its pipe to be gone."""
+
 
 class DocumentReader:
     """Reads at most ``processes`` files at a time, each within ``memory_mib`` of address space, ``seconds`` of processor time and three times as long by the clock.
@@ -119,7 +122,11 @@ class _Reader:
     async def end(self) -> int:
         """Its exit status: what it ended with, else of being ended."""
         self.usable = False
-        # One that is ending keeps the status of what ended it.
+        if self._process.stdout is not None and self._process.stdout.at_eof():
+            # It is ending by itself; a signal now could take the status of what ended it.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_LAST_S):
+                    return await self._process.wait()
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
         return await self._process.wait()
