@@ -74,6 +74,10 @@ class Archive:
         parser.EndElementHandler = end
         parser.CharacterDataHandler = text
         parser.EntityDeclHandler = refuse
+        self._feed(name, parser)
+
+    def _feed(self, name: str, parser: expat.XMLParserType) -> None:
+        """The part, piece by piece, each error of the archive and of its XML in plain words."""
         try:
             with self._zip.open(name) as member:
                 while piece := member.read(_PIECE):
