@@ -44,7 +44,9 @@ class TextRules(msgspec.Struct, frozen=True):
         """The findings each say of the whole text, but for marks and surrogates, which have their place. Linear in its length."""
         findings = [*self._length(text)]
         if text:
-            counts = Counter(text)
+            counts: Counter[str] = Counter()
+            for at in range(0, len(text), _COUNTED_AT_ONCE):
+                counts.update(text[at : at + _COUNTED_AT_ONCE])
             findings += self._encoding(text, counts)
             findings += self._language(text)
         return tuple(findings)

@@ -26,6 +26,8 @@ class WordDetector:
     A finding's ``rule`` is the term as its list has it.
     """
 
+    needs_whole = False
+
     def __init__(self, lists: Sequence[WordList]) -> None:
         self._index = Index(lists)
         entries = self._index.entries
