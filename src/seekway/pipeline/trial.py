@@ -54,19 +54,18 @@ async def try_stages(
     events: Sequence[Event] = (TextDelta(text), Usage(0, 0), Finish("stop"))
     for stage in stream_stages:
         started, count = time.perf_counter(), len(events)
+        given: list[Event] = []
         try:
             stream_filter = stage.open(request, exchange)
             if stream_filter is not None:
-                given: list[Event] = []
                 for event in events:
                     for piece in slices_of(event):
                         given += stream_filter.feed((piece,))
-                        if len(events) > 3 or piece is not event:
-                            # Others have their turn while a long text is looked through.
-                            await asyncio.sleep(0)
+                        # Others have their turn while a long text is looked through.
+                        await asyncio.sleep(0)
                 events = (*given, *stream_filter.end())
         except AnswerEnded as ended:
-            events = ended.events
+            events = (*given, *ended.events)
         except SeekwayError as error:
             traces.append(_refused(stage.name, "stream", started, error, exchange))
             return tuple(traces)
