@@ -9,7 +9,7 @@ from typing import Final
 
 from structlog.typing import FilteringBoundLogger
 
-from seekway.core.errors import ContentFiltered, ReviewUnavailable
+from seekway.core.errors import ContentFiltered, ReviewUnavailable, UnsupportedParameter
 from seekway.core.sections.guardrails import GuardrailSettings
 from seekway.core.types import Finish, GenerateRequest, Replacement, Usage
 from seekway.observability.guardrail_figures import GuardrailCounts
@@ -69,6 +69,8 @@ class ReviewInput:
         )
         if policy.input is None and policy.documents is None:
             return request
+        if policy.input is not None and isinstance(request.prompt, tuple):
+            self._cannot_read(notes, policy.input)
         reviews: list[_Review] = []
         waiting = False
         at_once = self._large
@@ -166,6 +168,14 @@ class ReviewInput:
         if notes.policy.reversible and exchange.capability is None:
             return _with_placeholders(request, notes, reviews)
         return _masked(request, reviews)
+
+    def _cannot_read(self, notes: ReviewNotes, part: Part) -> None:
+        """Token ids are the model's own writing."""
+        notes.unreviewed(part)
+        if part.on_failure == "closed":
+            raise UnsupportedParameter(
+                "prompt holds token ids, which cannot be reviewed here; send it as text.", param="prompt"
+            )
 
     def _took(self, part: Part, verdict: Verdict, *, counted: bool) -> None:
         if counted:
