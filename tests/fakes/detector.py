@@ -17,6 +17,7 @@ class FakeDetector:
     """``terms`` stand with category and severity; overlapping ones are all found. ``gate`` holds a scan up until it is set."""
 
     context_chars = 4
+    needs_whole = False
 
     def __init__(self, terms: Terms, name: str = "words") -> None:
         self.terms = dict(terms)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 
 _LOOK_S = 1.0
@@ -11,13 +11,13 @@ Signature = tuple[tuple[str, int, int, int], ...]
 
 
 class ConfigWatch:
-    """Looks every second and at :meth:`hurry` (SIGHUP); ``on_change`` is called with nothing and must not raise.
+    """Looks every second and at :meth:`hurry` (SIGHUP); ``on_change`` is called with nothing, awaited where it takes time, and must not raise.
 
     ``paths`` are asked for anew each time, since a new configuration may name other files.
     A file that is still being written is left until it looks the same twice.
     """
 
-    def __init__(self, paths: Callable[[], Iterable[Path]], on_change: Callable[[], None]) -> None:
+    def __init__(self, paths: Callable[[], Iterable[Path]], on_change: Callable[[], Awaitable[None] | None]) -> None:
         self._paths = paths
         self._on_change = on_change
         self._taken = signature(paths())
@@ -42,7 +42,9 @@ class ConfigWatch:
             self._hurried.clear()
             # What changes while it is being read counts as a change of its own; only files that were not named before are looked at afterwards.
             read = {entry[0]: entry for entry in signature(self._paths())}
-            self._on_change()
+            taking = self._on_change()
+            if taking is not None:
+                await taking
             self._taken = seen = tuple(read.get(entry[0], entry) for entry in signature(self._paths()))
 
 

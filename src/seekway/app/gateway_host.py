@@ -105,8 +105,11 @@ class GatewayHost:
                 yield from (Path(name).expanduser() for name in named if name is not None)
                 yield from list_files(settings.guardrails)
 
-    def reload(self, config: Path | None) -> None:
-        """Read the configuration again and answer new requests by it; one with a mistake is logged with its line, and the old one stays."""
+    async def reload(self, config: Path | None) -> None:
+        """Read the configuration again and answer new requests by it; one with a mistake is logged with its line, and the old one stays.
+
+        Requests go on meanwhile: word lists are read and made ready in a thread. One call at a time.
+        """
         self._refused = None
         try:
             self._refused = settings = load_settings(config)
@@ -119,6 +122,7 @@ class GatewayHost:
                 ),
                 **{name: getattr(self._settings, name) for name in _NEEDS_RESTART},
             )
+            await asyncio.to_thread(self._parts.guardrails.prepare, kept)
             services = self._services(kept)
         except ConfigError as error:
             self._log.error("config_refused", problem=located(error, config).message)

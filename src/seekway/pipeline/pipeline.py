@@ -251,7 +251,7 @@ class Pipeline:
         else:
             flow = self.dispatcher.start(request, exchange, chain)
         chain.flow = flow
-        return flow
+        return chain
 
 
 def _contents(request: GenerateRequest) -> tuple[str, ...]:

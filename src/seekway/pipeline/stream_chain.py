@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections import deque
 from collections.abc import Sequence
 
 from seekway.core.errors import SeekwayError, unforeseen
 from seekway.core.ports import EventSink, Flow
 from seekway.core.types import Event
+from seekway.pipeline.slices import is_large, slices_of
 from seekway.pipeline.stage import AnswerEnded, StageFigures, StreamFilter
 
 OpenFilter = tuple[StreamFilter, StageFigures]
@@ -18,17 +21,69 @@ class StreamChain:
 
     A filter that refuses ends the answer with its error, one that ends it early ends it well; the work behind is cancelled through ``flow``.
     An exception that is nobody's refusal reaches the sink as an ``InternalError`` with its cause.
+
+    A large text, such as a whole answer, is fed in slices with a turn of the event loop between, so that nobody else waits for it.
+    The chain is itself the :class:`Flow` of whoever reads it: leaving early leaves off these too.
     """
 
-    __slots__ = ("_ended", "_filters", "_sink", "flow")
+    __slots__ = ("_ended", "_filters", "_held", "_later", "_sink", "_waiting", "flow")
 
     def __init__(self, filters: Sequence[OpenFilter], sink: EventSink) -> None:
         self._filters = filters
         self._sink = sink
         self._ended = False
+        self._waiting: deque[Event | SeekwayError | None] | None = None
+        """What has yet to be fed while a large text is; None for the end, an error for a failure."""
+        self._later: asyncio.Task[None] | None = None
+        self._held = False
         self.flow: Flow | None = None
 
+    def pause(self) -> None:
+        self._held = True
+        if self.flow is not None:
+            self.flow.pause()
+
+    def resume(self) -> None:
+        self._held = False
+        if self.flow is not None and self._waiting is None:
+            self.flow.resume()
+
+    def cancel(self) -> None:
+        if self._later is not None:
+            self._ended = True
+        if self.flow is not None:
+            self.flow.cancel()
+
     def feed(self, events: Sequence[Event]) -> None:
+        if self._waiting is not None:
+            self._waiting.extend(events)
+        elif self._filters and any(is_large(event) for event in events):
+            self._waiting = deque(events)
+            if self.flow is not None:
+                self.flow.pause()
+            # Not in a task group: it is held here until it is done, and ends by itself when the answer is left.
+            self._later = asyncio.get_running_loop().create_task(self._feed_waiting(self._waiting))
+        else:
+            self._feed(events)
+
+    async def _feed_waiting(self, waiting: deque[Event | SeekwayError | None]) -> None:
+        while waiting and not self._ended:
+            event = waiting.popleft()
+            if event is None:
+                self._end()
+            elif isinstance(event, SeekwayError):
+                self._fail(event)
+            else:
+                for piece in slices_of(event):
+                    self._feed((piece,))
+                    if self._ended:
+                        break
+                    await asyncio.sleep(0)
+        self._waiting = None
+        if self.flow is not None and not self._held and not self._ended:
+            self.flow.resume()
+
+    def _feed(self, events: Sequence[Event]) -> None:
         if self._ended:
             return
         try:
@@ -43,6 +98,18 @@ class StreamChain:
             self._sink.feed(events)
 
     def end(self) -> None:
+        if self._waiting is not None:
+            self._waiting.append(None)
+        else:
+            self._end()
+
+    def fail(self, error: SeekwayError) -> None:
+        if self._waiting is not None:
+            self._waiting.append(error)
+        else:
+            self._fail(error)
+
+    def _end(self) -> None:
         if self._ended:
             return
         try:
@@ -56,7 +123,7 @@ class StreamChain:
         self._ended = True
         self._sink.end()
 
-    def fail(self, error: SeekwayError) -> None:
+    def _fail(self, error: SeekwayError) -> None:
         if not self._ended:
             self._ended = True
             self._sink.fail(error)

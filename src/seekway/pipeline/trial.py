@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -12,6 +13,7 @@ from seekway.core.errors import SeekwayError
 from seekway.core.types import Event, Finish, GenerateRequest, TextDelta, Usage
 from seekway.pipeline.exchange import Exchange
 from seekway.pipeline.guardrails.review.notes import FindingNote
+from seekway.pipeline.slices import slices_of
 from seekway.pipeline.stage import AnswerEnded, RequestStage, StreamStage
 
 
@@ -52,12 +54,18 @@ async def try_stages(
     events: Sequence[Event] = (TextDelta(text), Usage(0, 0), Finish("stop"))
     for stage in stream_stages:
         started, count = time.perf_counter(), len(events)
+        given: list[Event] = []
         try:
             stream_filter = stage.open(request, exchange)
             if stream_filter is not None:
-                events = (*stream_filter.feed(events), *stream_filter.end())
+                for event in events:
+                    for piece in slices_of(event):
+                        given += stream_filter.feed((piece,))
+                        # Others have their turn while a long text is looked through.
+                        await asyncio.sleep(0)
+                events = (*given, *stream_filter.end())
         except AnswerEnded as ended:
-            events = ended.events
+            events = (*given, *ended.events)
         except SeekwayError as error:
             traces.append(_refused(stage.name, "stream", started, error, exchange))
             return tuple(traces)

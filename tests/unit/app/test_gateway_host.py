@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from structlog.typing import FilteringBoundLogger
 
 from seekway.app.gateway_host import GatewayHost
 from seekway.core.settings import Settings, load_settings
+from seekway.pipeline.guardrails import detectors
+from seekway.pipeline.guardrails.words.word_list import WordList
 
 BACKEND = '[[backends]]\nname = "a"\nbase_url = "http://127.0.0.1:1/v1"\n'
 
@@ -54,14 +57,14 @@ async def test_a_reload_that_lacks_a_key_is_refused_with_its_line_until_the_key_
     key = config.with_name("a.key")
     before = host.front.services
     write(config, f'{BACKEND}api_key_file = "{key}"\n')
-    host.reload(config)
+    await host.reload(config)
     assert host.front.services is before
     (refused,) = said(capture, "config_refused")
     assert refused["problem"].startswith(f"{config}, line 4: backends: a: The key file {key} cannot be read")
     # The key's file is watched although the configuration that names it was refused.
     assert key in set(host.files(config))
     write(key, "sk-now\n")
-    host.reload(config)
+    await host.reload(config)
     assert host.front.services is not before
     assert len(said(capture, "config_refused")) == 1
     await host.close()
@@ -76,7 +79,39 @@ async def test_a_key_that_goes_leaves_the_old_configuration_in_force(
     host = hosted(config, log)
     before = host.front.services
     write(key, "")
-    host.reload(config)
+    await host.reload(config)
     assert host.front.services is before
     assert said(capture, "config_refused")
+    await host.close()
+
+
+async def test_word_lists_are_made_ready_in_a_thread_and_a_bad_one_leaves_the_old_policy(
+    config: Path, log: FilteringBoundLogger, capture: LogCapture
+) -> None:
+    listed = config.with_name("words.txt")
+    write(listed, "[drugs high]\nblorptonium\n")
+    write(config, f'{BACKEND}[[guardrails.policies]]\nname = "p"\nlists = ["{listed}"]\n')
+    host = hosted(config, log)
+    book = host.front.services.pipeline
+    made_in: list[str] = []
+    make = detectors.load_word_list
+
+    def noted(file: Path) -> WordList:
+        made_in.append(threading.current_thread().name)
+        return make(file)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(detectors, "load_word_list", noted)
+        write(listed, "[drugs high]\nblorptonium\n[drugs huge]\nfrobnicate\n")
+        await host.reload(config)
+        assert host.front.services.pipeline is book
+        (refused,) = said(capture, "config_refused")
+        assert "words.txt" in refused["problem"]
+        assert "line 3" in refused["problem"]
+        write(listed, "[drugs high]\nfrobnicate\n")
+        await host.reload(config)
+    assert host.front.services.pipeline is not book
+    assert said(capture, "guardrail_policy_changed")
+    assert made_in
+    assert threading.main_thread().name not in made_in
     await host.close()

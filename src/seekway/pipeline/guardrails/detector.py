@@ -54,4 +54,9 @@ class Detector(Protocol):
     @property
     def context_chars(self) -> int: ...
 
+    @property
+    def needs_whole(self) -> bool:
+        """Whether it can say something only of a text that it has from the beginning to the end."""
+        ...
+
     def scan(self, text: str, start: int, *, final: bool) -> Scan: ...

@@ -54,6 +54,10 @@ class MakeDetector(Protocol):
     ) -> Made: ...
 
 
+_Wanted = tuple[DetectorName, bytes, PartName, tuple[Path, ...]]
+"""What a detector is made from: its name, its policy, the part and the lists."""
+
+
 class PolicyChange(NamedTuple):
     """``was`` and ``now`` are digests, empty where the policy is new or gone."""
 
@@ -84,6 +88,23 @@ class Guardrails:
         self.book: PolicyBook | None = None
         self._canaries = CanaryMaker(secrets.token_bytes(32))
         self._told: dict[str, tuple[str, str]] = {}
+        self._prepared: tuple[GuardrailSettings, dict[_Wanted, Made]] | None = None
+
+    def prepare(self, settings: Settings) -> None:
+        """Make the detectors that ``settings`` want, for the next :meth:`use` of the same: it takes long, and may be called in a thread.
+
+        Raises ``ConfigError``.
+        """
+        guardrails = settings.guardrails
+        ready: dict[_Wanted, Made] = {}
+
+        def make(name: DetectorName, policy: PolicySettings, part: PartName, lists: Sequence[Path]) -> Made:
+            made = ready[_wanted(name, policy, part, lists)] = self._make(name, policy, part, lists)
+            return made
+
+        if guardrails.enabled:
+            make_book(guardrails, make, GuardrailCounts())
+        self._prepared = (guardrails, ready)
 
     def use(self, settings: Settings) -> GuardrailStages:
         """The stages as ``settings`` want them.
@@ -94,7 +115,7 @@ class Guardrails:
         if not guardrails.enabled:
             self.book = None
             return GuardrailStages()
-        self.book = book = make_book(guardrails, self._make, self.counts)
+        self.book = book = make_book(guardrails, self._maker(guardrails), self.counts)
         self.memory.bound(guardrails.remembered_verdicts, guardrails.remembered_bytes)
         if self._desk is None:
             # Threads are made once: how many is read at the start.
@@ -105,6 +126,17 @@ class Guardrails:
             (MarkPrompt(self._canaries),) if marked else (),
             (ReviewOutput(self._canaries), RestoreValues()),
         )
+
+    def _maker(self, guardrails: GuardrailSettings) -> MakeDetector:
+        """With what was prepared for these settings."""
+        prepared, self._prepared = self._prepared, None
+        if prepared is None or prepared[0] != guardrails:
+            return self._make
+
+        def make(name: DetectorName, policy: PolicySettings, part: PartName, lists: Sequence[Path]) -> Made:
+            return prepared[1].get(_wanted(name, policy, part, lists)) or self._make(name, policy, part, lists)
+
+        return make
 
     def changes(self) -> tuple[PolicyChange, ...]:
         """How the policies in force differ from those when this was last asked."""
@@ -205,6 +237,10 @@ def _policy(policy: PolicySettings, lists: Sequence[Path], make: MakeDetector, c
         canary=policy.canary,
         reversible=policy.reversible,
     )
+
+
+def _wanted(name: DetectorName, policy: PolicySettings, part: PartName, lists: Sequence[Path]) -> _Wanted:
+    return name, msgspec.json.encode(policy, order="sorted"), part, tuple(lists)
 
 
 def _format_check(policy: PolicySettings) -> FormatCheck | None:

@@ -11,6 +11,7 @@ class WholeText:
     """``check`` gives the findings of a text. In a stream it could only speak at the end, so that it is for texts that are whole."""
 
     context_chars = 0
+    needs_whole = True
 
     def __init__(self, name: str, check: Callable[[str], Sequence[Finding]]) -> None:
         self._name = name

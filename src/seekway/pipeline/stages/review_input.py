@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Sequence
+from typing import Final
 
 from structlog.typing import FilteringBoundLogger
 
-from seekway.core.errors import ContentFiltered, ReviewUnavailable
+from seekway.core.errors import ContentFiltered, ReviewUnavailable, UnsupportedParameter
 from seekway.core.sections.guardrails import GuardrailSettings
 from seekway.core.types import Finish, GenerateRequest, Replacement, Usage
 from seekway.observability.guardrail_figures import GuardrailCounts
@@ -23,6 +25,10 @@ from seekway.pipeline.guardrails.review.pool import ReviewPool
 from seekway.pipeline.guardrails.review.texts import Source, changed, question_of
 from seekway.pipeline.guardrails.review.verdict import Verdict, ending
 
+_TEXT_COST: Final = 128
+"""What the review of a text costs beside its characters, as so many of them."""
+_MOST_LOOKED_UP: Final = 1024
+"""Texts of one request that are looked up among those seen before; further ones are reviewed anew."""
 _Review = tuple[str, Part | None, Verdict | None]
 """A text, the part it comes under (None: nothing looks at it) and what became of it (None: not known yet)."""
 
@@ -63,15 +69,25 @@ class ReviewInput:
         )
         if policy.input is None and policy.documents is None:
             return request
+        if policy.input is not None and isinstance(request.prompt, tuple):
+            self._cannot_read(notes, policy.input)
         reviews: list[_Review] = []
         waiting = False
+        at_once = self._large
 
         def take(text: str, source: Source) -> str:
-            nonlocal waiting
+            nonlocal waiting, at_once
             part = None if source == "history" else policy.part(source)
             if part is not None and exchange.capability is not None:
                 part = part.quick
-            verdict = None if part is None else self._at_once(text, part, counted=not exchange.trial)
+            verdict = None
+            if part is not None and len(reviews) < _MOST_LOOKED_UP:
+                key = self._desk.memory.key(text, part)
+                verdict = self._known(key, counted=not exchange.trial)
+                # Many small texts are as much work as a large one, and each costs something however short it is.
+                if verdict is None and at_once > 0 and not part.slow and len(text) < self._large:
+                    at_once -= len(text) + _TEXT_COST
+                    verdict = self._at_once(key, text, part, counted=not exchange.trial)
             waiting = waiting or (part is not None and verdict is None)
             reviews.append((text, part, verdict))
             return text
@@ -81,19 +97,17 @@ class ReviewInput:
             return self._wait(request, exchange, notes, reviews)
         return self._judge(request, exchange, notes, reviews)
 
-    def _at_once(self, text: str, part: Part, *, counted: bool) -> Verdict | None:
-        """None where it takes long."""
+    def _known(self, key: bytes, *, counted: bool) -> Verdict | None:
         desk = self._desk
-        key = desk.memory.key(text, part)
         known = desk.memory.get(key)
         if known is not None:
             desk.counts.remembered += counted
-            return known
-        if part.slow or len(text) >= self._large:
-            return None
-        verdict = desk.reviewer.review(text, part)
+        return known
+
+    def _at_once(self, key: bytes, text: str, part: Part, *, counted: bool) -> Verdict:
+        verdict = self._desk.reviewer.review(text, part)
         self._took(part, verdict, counted=counted)
-        desk.memory.keep(key, verdict)
+        self._desk.memory.keep(key, verdict)
         return verdict
 
     async def _wait(
@@ -105,19 +119,28 @@ class ReviewInput:
         if exchange.deadline is not None:
             seconds = max(0.0, min(seconds, exchange.deadline - asyncio.get_running_loop().time()))
 
-        def work() -> list[Verdict]:
-            return [desk.reviewer.review(text, part) for text, part in pending]
+        over = threading.Event()
 
+        def work() -> list[tuple[bytes, Verdict]]:
+            return [
+                (desk.memory.key(text, part), desk.reviewer.review(text, part, given_up=over.is_set))
+                for text, part in pending
+            ]
+
+        reviewed: list[tuple[bytes, Verdict]] = []
         try:
-            verdicts = await desk.pool.run(work, seconds)
+            reviewed = await desk.pool.run(work, seconds)
         except TimeoutError:
-            verdicts = []
             for part in dict.fromkeys(part for _, part in pending):
                 desk.log.error("guardrail_review_late", policy=part.policy, part=part.name, waited_s=round(seconds, 3))
                 self._unreviewed(notes, part)
-        for (text, part), verdict in zip(pending, verdicts, strict=False):
+        finally:
+            # Whoever left needs no thread any more.
+            over.set()
+        for (_, part), (key, verdict) in zip(pending[:_MOST_LOOKED_UP], reviewed, strict=False):
             self._took(part, verdict, counted=not exchange.trial)
-            desk.memory.keep(desk.memory.key(text, part), verdict)
+            desk.memory.keep(key, verdict)
+        verdicts = [verdict for _, verdict in reviewed]
         made = iter(verdicts)
         whole = [
             (text, part, next(made, None) if part is not None and verdict is None else verdict)
@@ -145,6 +168,14 @@ class ReviewInput:
         if notes.policy.reversible and exchange.capability is None:
             return _with_placeholders(request, notes, reviews)
         return _masked(request, reviews)
+
+    def _cannot_read(self, notes: ReviewNotes, part: Part) -> None:
+        """Token ids are the model's own writing."""
+        notes.unreviewed(part)
+        if part.on_failure == "closed":
+            raise UnsupportedParameter(
+                "prompt holds token ids, which cannot be reviewed here; send it as text.", param="prompt"
+            )
 
     def _took(self, part: Part, verdict: Verdict, *, counted: bool) -> None:
         if counted:

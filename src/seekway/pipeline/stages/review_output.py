@@ -22,7 +22,7 @@ from seekway.pipeline.guardrails.leakage.detectors import leakage_detectors
 from seekway.pipeline.guardrails.review.logprobs import HeldLogprobs
 from seekway.pipeline.guardrails.review.notes import ReviewNotes
 from seekway.pipeline.guardrails.review.policy import Part, Watch
-from seekway.pipeline.guardrails.review.stream import Released, TextReviewer
+from seekway.pipeline.guardrails.review.stream import Released, Tail, TextReviewer
 from seekway.pipeline.guardrails.review.verdict import ENDING, Judged
 from seekway.pipeline.quota.estimate import prompt_tokens, text_tokens
 from seekway.pipeline.stage import AnswerEnded, StreamFilter
@@ -34,7 +34,8 @@ _Channel = type[TextDelta] | type[ReasoningDelta] | int
 class ReviewOutput:
     """Belongs behind the cache, so that a kept answer is reviewed at each replay, by the policy of whoever asks.
 
-    Of text and reasoning what is held back is settled when something else follows; what then goes on is a text of its own.
+    Of text and reasoning what is held back is settled when something else follows. Clients put together what comes of a kind, whatever stood between:
+    where the text then goes on, it is reviewed as the rest of what was settled.
     Arguments of tool calls are settled at the end.
     """
 
@@ -58,8 +59,8 @@ class ReviewOutput:
 
 class OutputFilter:
     __slots__ = (
-        "_exchange", "_last", "_logprobs", "_notes", "_parts", "_reasoned", "_request", "_reviewers", "_said", "_settled", "_tokens",
-        "_with_logprobs",
+        "_exchange", "_last", "_logprobs", "_notes", "_parts", "_reasoned", "_request", "_reviewers", "_said", "_settled", "_tails",
+        "_tokens", "_with_logprobs",
     )  # fmt: skip
 
     def __init__(self, request: GenerateRequest, exchange: Exchange, notes: ReviewNotes) -> None:
@@ -69,6 +70,7 @@ class OutputFilter:
         self._parts: list[Part] = []
         self._reviewers: dict[_Channel, TextReviewer] = {}
         self._logprobs: dict[_Channel, HeldLogprobs] = {}
+        self._tails: dict[_Channel, Tail] = {}
         self._last: _Channel | None = None
         self._tokens = 0.0
         self._reasoned = 0.0
@@ -118,8 +120,15 @@ class OutputFilter:
             passed.append(event)
             return
         if self._with_logprobs:
-            self._logprobs.setdefault(kind, HeldLogprobs()).take(event.text, event.logprobs)
+            self._logprobs_of(kind).take(event.text, event.logprobs)
         self._release(kind, released, passed, batch)
+
+    def _logprobs_of(self, channel: _Channel) -> HeldLogprobs:
+        held = self._logprobs.get(channel)
+        if held is None:
+            tail = self._tails.get(channel)
+            held = self._logprobs[channel] = HeldLogprobs(0 if tail is None else len(tail.held))
+        return held
 
     def _call(self, event: ToolCallDelta, passed: list[Event], batch: Sequence[Event]) -> None:
         tokens = text_tokens(event.arguments)
@@ -149,7 +158,9 @@ class OutputFilter:
             if part.leaked_words is not None:
                 leaks = leakage_detectors(self._request, self._exchange, min_words=part.leaked_words)
                 own = tuple(Watch(detector, part.leakage) for detector in leaks)
-            self._reviewers[channel] = TextReviewer(part, self._notes.found, self._notes.failed, own)
+            self._reviewers[channel] = TextReviewer(
+                part, self._notes.found, self._notes.failed, own, tail=self._tails.get(channel)
+            )
             if part not in self._parts:
                 self._parts.append(part)
 
@@ -181,6 +192,10 @@ class OutputFilter:
     def _finish(self, channel: _Channel, passed: list[Event], batch: Sequence[Event]) -> None:
         reviewer = self._reviewers.pop(channel, None)
         if reviewer is not None:
+            tail = reviewer.tail
+            self._tails.pop(channel, None)
+            if tail is not None and tail.held:
+                self._tails[channel] = tail
             self._release(channel, reviewer.feed("", final=True), passed, batch)
         self._logprobs.pop(channel, None)
 

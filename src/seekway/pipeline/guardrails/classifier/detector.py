@@ -16,6 +16,7 @@ class ClassifierDetector:
 
     name = "classifier"
     context_chars = 0
+    needs_whole = True
 
     def __init__(self, classifier: InjectionClassifier, *, untrusted: bool, threshold: float) -> None:
         self._classifier = classifier

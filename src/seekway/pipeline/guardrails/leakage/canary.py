@@ -43,6 +43,7 @@ class CanaryDetector:
 
     name = "leakage"
     context_chars = 0
+    needs_whole = False
 
     def __init__(self, marker: str) -> None:
         self._marker = marker.lower()

@@ -32,6 +32,7 @@ class OverlapDetector:
 
     name = "leakage"
     context_chars = 1
+    needs_whole = False
 
     def __init__(self, prompt: str, *, min_words: int = 12) -> None:
         self._least = min_words * _WORD_WEIGHT

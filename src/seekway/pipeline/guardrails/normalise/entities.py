@@ -1,7 +1,8 @@
-"""HTML's character references read as the characters they name, with the way back.
+"""HTML's character references, and JSON's escapes, read as the characters they name, with the way back.
 
 Syntax: https://html.spec.whatwg.org/multipage/syntax.html#character-references
 An ampersand that is itself written as a reference (``&amp;#36829;``) is followed a few times.
+``\\u51b0`` is how JSON may write a character: models write the arguments of their tool calls so.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ _NESTED: Final = 3
 _DIGITS: Final = {"decimal": 7, "hex": 6}
 _DECIMAL: Final = frozenset("0123456789")
 _HEX: Final = frozenset("0123456789abcdefABCDEF")
+_MARKS: Final = frozenset("&\\")
+_ESCAPE: Final = "\\u"
 REFERENCE_CHARS: Final = 1 + 4 * _NESTED + _NAME_CHARS + 1
 """No reference is longer than this."""
 
@@ -43,8 +46,14 @@ def _names() -> dict[str, str]:
     }
 
 
+def may_hold_references(text: str) -> bool:
+    return "&" in text or _ESCAPE in text
+
+
 def read_reference(text: str, at: int) -> Reference:
-    """Reads what follows the ``&`` at ``at``."""
+    """Reads what follows the ``&`` or the backslash at ``at``."""
+    if text[at] == "\\":
+        return _escaped(text, at)
     place = at + 1
     for _ in range(_NESTED):
         if not text.startswith("amp;", place):
@@ -61,6 +70,24 @@ def read_reference(text: str, at: int) -> Reference:
     if text[end] == ";" and (character := _names().get(text[place:end])):
         return Reference(character, end + 1, open=False)
     return Reference("", at + 1, open=False)
+
+
+def _escaped(text: str, at: int) -> Reference:
+    """JSON within JSON has more than one backslash."""
+    place = at + 1
+    while place - at <= _NESTED and text.startswith("\\", place):
+        place += 1
+    if place < len(text) and text[place] != "u":
+        return Reference("", at + 1, open=False)
+    limit = min(len(text), place + 5)
+    end = min(place + 1, limit)
+    while end < limit and text[end] in _HEX:
+        end += 1
+    if end < place + 5:
+        return Reference("", at + 1, end == len(text))
+    point = int(text[place + 1 : end], 16)
+    character = "" if point == 0 or 0xD800 <= point < 0xE000 else chr(point)
+    return Reference(character, end if character else at + 1, open=False)
 
 
 def _numeric(text: str, place: int) -> Reference:
@@ -81,11 +108,9 @@ def _numeric(text: str, place: int) -> Reference:
 
 def open_reference(text: str, start: int) -> int:
     """Where a reference at the end of ``text`` begins that what follows may complete; ``len(text)`` where there is none."""
-    at = text.find("&", max(start, len(text) - REFERENCE_CHARS))
-    while at >= 0:
-        if read_reference(text, at).open:
+    for at in range(max(start, len(text) - REFERENCE_CHARS), len(text)):
+        if text[at] in _MARKS and read_reference(text, at).open:
             return at
-        at = text.find("&", at + 1)
     return len(text)
 
 
@@ -94,12 +119,23 @@ def decode_references(text: str) -> Decoded:
     parts: list[str] = []
     starts: list[int] = []
     place = 0
-    while (at := text.find("&", place)) >= 0:
+    end_of_text = len(text)
+    following = dict.fromkeys(("&", _ESCAPE), -1)
+    while True:
+        for mark, where in following.items():
+            if where < place:
+                where = text.find(mark, place)
+                following[mark] = end_of_text if where < 0 else where
+        at = min(following.values())
+        if at == end_of_text:
+            break
+        while text[at] == "\\" and at > place and text[at - 1] == "\\" and following[_ESCAPE] - at < _NESTED:
+            at -= 1
         found = read_reference(text, at)
         end = found.end if found.character else at + 1
         parts.append(text[place:at])
         starts.extend(range(place, at))
-        parts.append(found.character or "&")
+        parts.append(found.character or text[at])
         starts.append(at)
         place = end
     parts.append(text[place:])

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from seekway.pipeline.guardrails.normalise.characters import INVISIBLE, SEPARATOR, characters
-from seekway.pipeline.guardrails.normalise.entities import decode_references
+from seekway.pipeline.guardrails.normalise.entities import decode_references, may_hold_references
 
 _DROPPED: Final = {ord(SEPARATOR): None, ord(INVISIBLE): None}
 _ARRAY_CHARS: Final = 300  # from here on an array is faster than a loop
@@ -32,7 +32,7 @@ class Folded:
         self.source = original
         self.is_cut = is_cut
         self._starts: list[int] | None = None
-        if "&" in original:
+        if may_hold_references(original):
             original, self._starts = decode_references(original)
         self.text = original
         self._fold(original)

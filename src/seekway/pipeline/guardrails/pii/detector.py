@@ -49,6 +49,7 @@ class PiiDetector:
 
     name = "pii"
     context_chars = 2 * LONGEST
+    needs_whole = False
 
     def __init__(self, categories: frozenset[str] | None = None) -> None:
         if categories is not None and (unknown := sorted(categories - CATEGORIES)):

@@ -3,12 +3,55 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Final
 
 from structlog.typing import FilteringBoundLogger
 
+from seekway.pipeline.guardrails.detector import Detector, Finding
 from seekway.pipeline.guardrails.review.policy import Part, Watch
 from seekway.pipeline.guardrails.review.verdict import Judged, Verdict, in_order, merged, most_severe
+
+_WINDOW: Final = 16_384
+"""Characters that a long text is looked through at a time: memory and the time in which nothing else can run do not grow with the text."""
+
+
+class GivenUp(Exception):
+    """Nobody waits for the review any more."""
+
+
+def findings_of(detector: Detector, text: str, given_up: Callable[[], bool] | None = None) -> Sequence[Finding]:
+    """What ``detector`` finds in the whole text; a long one is read as a stream is, which finds the same.
+
+    Raises ``GivenUp`` when ``given_up`` says so between two windows.
+    """
+    if len(text) <= 2 * _WINDOW or detector.needs_whole:
+        return detector.scan(text, 0, final=True).findings
+    found: list[Finding] = []
+    safe, end = 0, _WINDOW
+    while True:
+        if given_up is not None and given_up():
+            raise GivenUp
+        final = end >= len(text)
+        begin = max(0, safe - detector.context_chars)
+        findings, settled = detector.scan(text[begin:end], safe - begin, final=final)
+        found += [_moved(one, begin) for one in findings] if begin else findings
+        if final:
+            return found
+        safe = begin + settled
+        end += _WINDOW
+
+
+def _moved(found: Finding, by: int) -> Finding:
+    return Finding(
+        found.detector,
+        found.category,
+        found.severity,
+        found.start + by,
+        found.end + by,
+        found.rule,
+        found.score,
+    )
 
 
 class BatchReviewer:
@@ -17,11 +60,21 @@ class BatchReviewer:
     def __init__(self, log: FilteringBoundLogger) -> None:
         self._log = log
 
-    def review(self, text: str, part: Part, watches: Sequence[Watch] | None = None) -> Verdict:
+    def review(
+        self,
+        text: str,
+        part: Part,
+        watches: Sequence[Watch] | None = None,
+        *,
+        given_up: Callable[[], bool] | None = None,
+    ) -> Verdict:
         """By all of the part's detectors, or by ``watches`` alone.
 
         One that raises is named in the verdict: what that means is the policy's ``on_failure`` to say.
+        Raises ``GivenUp`` when ``given_up`` says, in the middle of a long text, that nobody waits.
         """
+        if given_up is not None and given_up():
+            raise GivenUp
         judged: list[Judged] = []
         failed: list[str] = []
         seconds: dict[str, float] = {}
@@ -30,7 +83,9 @@ class BatchReviewer:
         for watch in part.watches if watches is None else watches:
             detector = watch.detector
             try:
-                findings = detector.scan(text, 0, final=True).findings
+                findings = findings_of(detector, text, given_up)
+            except GivenUp:
+                raise
             except Exception as error:  # noqa: BLE001 - the edge to a detector: what it does wrong must not pass for a clean text
                 failed.append(detector.name)
                 watch.figures.failures += 1

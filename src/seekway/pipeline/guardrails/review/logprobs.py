@@ -11,14 +11,15 @@ from seekway.core.types import TokenLogprob
 class HeldLogprobs:
     """Tokens wait until all of their characters are released; those of a changed place are dropped.
 
+    ``before`` characters came and went already.
     Tokens that do not add up to their delta's text, such as parts of a character, stand for all of it.
     """
 
     __slots__ = ("_came", "_released", "_tokens")
 
-    def __init__(self) -> None:
+    def __init__(self, before: int = 0) -> None:
         self._tokens: deque[tuple[int, int, TokenLogprob]] = deque()
-        self._came = 0
+        self._came = before
         self._released = 0
 
     def take(self, text: str, tokens: Sequence[TokenLogprob]) -> None:

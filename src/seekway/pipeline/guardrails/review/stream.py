@@ -30,6 +30,13 @@ class Released(NamedTuple):
     ending: Passage | None = None
 
 
+class Tail(NamedTuple):
+    """The end of a text: ``held`` might still have become something, ``context`` stood before it."""
+
+    context: str
+    held: str
+
+
 _NOTHING = Released("", 0)
 
 
@@ -38,18 +45,26 @@ class TextReviewer:
     :func:`seekway.pipeline.guardrails.review.policy.masked` makes of the whole text, however that was cut.
 
     Text waits only for detectors whose findings may change it; for the others it does not.
+    ``tail`` is what went before of a text that was settled and goes on all the same: what begins there cannot be taken back, but no more of it goes out.
     ``on_found`` hears of each finding once, when its place is released; ``on_failed`` of a detector that raised, after which the text is refused
     with ``ReviewUnavailable`` or, by the policy, goes on without it.
     """
 
     __slots__ = ("_changing", "_noting")
 
-    def __init__(self, part: Part, on_found: OnFound, on_failed: OnFailed, own: Sequence[Watch] = ()) -> None:
+    def __init__(
+        self, part: Part, on_found: OnFound, on_failed: OnFailed, own: Sequence[Watch] = (), *, tail: Tail | None = None
+    ) -> None:
         watches = (*part.watches, *own)
         changing = tuple(watch for watch in watches if part.actions.may_change(watch.detector.name))
         noting = tuple(watch for watch in watches if watch not in changing)
-        self._changing = _Held(part, changing, on_found, on_failed) if changing else None
+        self._changing = _Held(part, changing, on_found, on_failed, tail) if changing else None
         self._noting = _Held(part, noting, on_found, on_failed) if noting else None
+
+    @property
+    def tail(self) -> Tail | None:
+        """For whoever goes on with the text after it was settled; asked before."""
+        return None if self._changing is None else self._changing.tail
 
     @property
     def holds(self) -> bool:
@@ -68,20 +83,30 @@ class _Held:
 
     __slots__ = ("_context", "_context_chars", "_covered", "_held", "_on_failed", "_on_found", "_part", "_watches")
 
-    def __init__(self, part: Part, watches: tuple[Watch, ...], on_found: OnFound, on_failed: OnFailed) -> None:
+    def __init__(
+        self,
+        part: Part,
+        watches: tuple[Watch, ...],
+        on_found: OnFound,
+        on_failed: OnFailed,
+        tail: Tail | None = None,
+    ) -> None:
         self._part = part
         self._watches = watches
         self._context_chars = max((watch.detector.context_chars for watch in watches), default=0)
         self._on_found = on_found
         self._on_failed = on_failed
-        self._context = ""
-        self._held = ""
-        self._covered = 0
+        self._context, self._held = ("", "") if tail is None else tail
+        self._covered = len(self._held)
         """So many of the held characters lie in a passage whose stand-in has gone out."""
 
     @property
     def holds(self) -> bool:
         return bool(self._held)
+
+    @property
+    def tail(self) -> Tail:
+        return Tail(self._context, self._held)
 
     def feed(self, text: str, *, final: bool) -> Released:
         context = self._context

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal, cast
 
 import msgspec
 
@@ -18,8 +18,12 @@ Change = Callable[[str, Source], str]
 def changed(request: GenerateRequest, change: Change) -> GenerateRequest:
     """``request`` with each of its texts as ``change`` returns it, in their order; the same object where none is another.
 
+    Texts among the parameters that are passed on untouched count as the user's: some servers put them into the prompt.
     System messages and the descriptions of tools are the operator's own and are left out.
     """
+    extra = _values(request.extra, change) if request.extra else request.extra
+    if extra is not request.extra:
+        request = msgspec.structs.replace(request, extra=extra)
     if request.prompt is not None:
         prompt = change(request.prompt, "input") if isinstance(request.prompt, str) else request.prompt
         suffix = None if request.suffix is None else change(request.suffix, "input")
@@ -45,6 +49,21 @@ def question_of(request: GenerateRequest) -> str:
     return ""
 
 
+def _values(value: Any, change: Change) -> Any:
+    """The same object where no text in it is another. A body's JSON is only so deep."""
+    if isinstance(value, str):
+        return change(value, "input") if value else value
+    if isinstance(value, dict):
+        entries = cast("dict[str, Any]", value)
+        new = {name: _values(one, change) for name, one in entries.items()}
+        return new if any(new[name] is not one for name, one in entries.items()) else entries
+    if isinstance(value, list):
+        items = cast("list[Any]", value)
+        made = [_values(one, change) for one in items]
+        return made if any(one is not old for one, old in zip(made, items, strict=True)) else items
+    return value
+
+
 def _message(message: Message, change: Change) -> Message:
     match message.role:
         case "system":
@@ -56,6 +75,10 @@ def _message(message: Message, change: Change) -> Message:
         case "assistant":
             # A beginning that the model is to go on with is the client's own words.
             source = "input" if message.prefix else "history"
+    if message.name is not None and source != "history":
+        name = change(message.name, source)
+        if name is not message.name:
+            message = msgspec.structs.replace(message, name=name)
     content = _content(message.content, source, change)
     if message.role != "assistant":
         return message if content is message.content else msgspec.structs.replace(message, content=content)

@@ -68,6 +68,7 @@ class PatternDetector:
 
     name = "patterns"
     context_chars = 1
+    needs_whole = False
 
     def __init__(self, patterns: Iterable[Pattern]) -> None:
         """Raises ``ConfigError`` that says which pattern cannot be used and why."""

@@ -20,6 +20,8 @@ _FILLERS: Final = frozenset("\u115f\u1160\u3164\uffa0\u034f\u2800")
 """Letters, marks and a symbol that show nothing."""
 _SELECTORS: Final = (("\ufe00", "\ufe0f"), ("\U000e0100", "\U000e01ef"))
 _FEW_INVISIBLE: Final = 8
+_COUNTED_AT_ONCE: Final = 65_536
+"""Characters, so that other threads may run in between."""
 
 
 class TextRules(msgspec.Struct, frozen=True):
@@ -44,7 +46,9 @@ class TextRules(msgspec.Struct, frozen=True):
         """The findings each say of the whole text, but for marks and surrogates, which have their place. Linear in its length."""
         findings = [*self._length(text)]
         if text:
-            counts = Counter(text)
+            counts: Counter[str] = Counter()
+            for at in range(0, len(text), _COUNTED_AT_ONCE):
+                counts.update(text[at : at + _COUNTED_AT_ONCE])
             findings += self._encoding(text, counts)
             findings += self._language(text)
         return tuple(findings)

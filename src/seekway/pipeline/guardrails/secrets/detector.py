@@ -41,6 +41,7 @@ class SecretDetector:
 
     name = "secrets"
     context_chars = CONTEXT
+    needs_whole = False
 
     def scan(self, text: str, start: int, *, final: bool) -> Scan:
         base = start - CONTEXT

@@ -18,7 +18,7 @@ from seekway.pipeline.guardrails.normalise.characters import (
     pinyin_trigrams,
     sounds,
 )
-from seekway.pipeline.guardrails.normalise.entities import REFERENCE_CHARS
+from seekway.pipeline.guardrails.normalise.entities import REFERENCE_CHARS, may_hold_references
 from seekway.pipeline.guardrails.normalise.folded import Folded
 from seekway.pipeline.guardrails.normalise.gaps import GAP_CHARS, SEPARATORS, Gap, gap_at_end, gap_before, is_alphabetic
 from seekway.pipeline.guardrails.words.entries import Index, read_as_leet
@@ -222,7 +222,7 @@ def _is_open(folded: Folded) -> bool:
 
 def begins_word_at(text: str, place: int) -> bool:
     """False only where a letter of an alphabet stands right before ``place``."""
-    if "&" in text[max(0, place - REFERENCE_CHARS) : place]:
+    if may_hold_references(text[max(0, place - REFERENCE_CHARS) : place]):
         return True
     fold, invisible = characters().fold, characters().invisible
     for k in range(place - 1, max(-1, place - GAP_CHARS), -1):

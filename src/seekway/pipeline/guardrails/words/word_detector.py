@@ -7,7 +7,7 @@ from typing import Final
 
 from seekway.pipeline.guardrails.detector import Finding, Scan
 from seekway.pipeline.guardrails.normalise.characters import INVISIBLE, SEPARATOR, characters
-from seekway.pipeline.guardrails.normalise.entities import REFERENCE_CHARS, open_reference
+from seekway.pipeline.guardrails.normalise.entities import REFERENCE_CHARS, may_hold_references, open_reference
 from seekway.pipeline.guardrails.normalise.folded import Folded, letters_of
 from seekway.pipeline.guardrails.normalise.gaps import is_alphabetic
 from seekway.pipeline.guardrails.words.entries import Index
@@ -25,6 +25,8 @@ class WordDetector:
     Every term is found, also within another one and beside one that it overlaps: whoever masks joins what touches.
     A finding's ``rule`` is the term as its list has it.
     """
+
+    needs_whole = False
 
     def __init__(self, lists: Sequence[WordList]) -> None:
         self._index = Index(lists)
@@ -48,9 +50,9 @@ class WordDetector:
 
     def scan(self, text: str, start: int, *, final: bool) -> Scan:
         """Findings that begin at ``start`` or after it and before ``safe``."""
-        end = len(text) if final or "&" not in text else open_reference(text, start)
+        end = len(text) if final or ("&" not in text and "\\" not in text) else open_reference(text, start)
         offset = start
-        if start and "&" in text[max(0, start - REFERENCE_CHARS) : start]:
+        if start and may_hold_references(text[max(0, start - REFERENCE_CHARS) : start]):
             offset = max(0, start - self._context_chars)
         folded = Folded(text[offset:end], is_cut=offset > 0)
         reading = Reading(self._index, folded, final=final)
