@@ -32,7 +32,7 @@ CHAT: dict[str, Any] = {"model": "fake", "messages": [{"role": "user", "content"
                 "max_tokens": 9,
                 "messages": [
                     {"role": "user", "content": "x"},
-                    {"role": "assistant", "content": [{"type": "tool_use", "id": "t", "name": "f", "input": {}}]},
+                    {"role": "assistant", "content": [{"type": "tool_use", "id": "t", "name": "f", "input": {"a": "b"}}]},
                     {
                         "role": "user",
                         "content": [
