@@ -32,7 +32,10 @@ CHAT: dict[str, Any] = {"model": "fake", "messages": [{"role": "user", "content"
                 "max_tokens": 9,
                 "messages": [
                     {"role": "user", "content": "x"},
-                    {"role": "assistant", "content": [{"type": "tool_use", "id": "t", "name": "f", "input": {"a": "b"}}]},
+                    {
+                        "role": "assistant",
+                        "content": [{"type": "tool_use", "id": "t", "name": "f", "input": {"a": "b"}}],
+                    },
                     {
                         "role": "user",
                         "content": [
