@@ -125,7 +125,7 @@ clients-lock: $(VENV)/.bootstrap ## Resolve the published clients again
 
 FUZZ := .cache/fuzz/site
 TARGET ?= http
-fuzz: $(VENV)/.dev ## Attack the wire code for long; TARGET=http, bodies, encoders, upstream or guardrails, ARGS for libFuzzer
+fuzz: $(VENV)/.dev ## Attack the wire code for long; TARGET=http, bodies, encoders, upstream, guardrails, normaliser, words, pii, secrets or reviewer, ARGS for libFuzzer
 	@if ! cmp -s tests/fuzz/requirements.lock $(FUZZ)/installed.lock; then \
 	  rm -rf $(FUZZ) && $(UV) pip install --quiet --python $(BIN)/python --target $(FUZZ) --require-hashes -r tests/fuzz/requirements.lock && \
 	  cp tests/fuzz/requirements.lock $(FUZZ)/installed.lock; \

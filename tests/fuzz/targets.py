@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.fuzz import dialect_bodies, encoders, guardrails, http_connection, upstream_stream
+from tests.fuzz import dialect_bodies, encoders, guard_texts, guardrails, http_connection, upstream_stream
 
 SEEDS = Path(__file__).parent / "seeds"
 TARGETS: Mapping[str, Callable[[bytes], None]] = {
@@ -14,6 +14,11 @@ TARGETS: Mapping[str, Callable[[bytes], None]] = {
     "encoders": encoders.attack,
     "upstream": upstream_stream.attack,
     "guardrails": guardrails.attack,
+    "normaliser": guard_texts.attack_normaliser,
+    "words": guard_texts.attack_words,
+    "pii": guard_texts.attack_pii,
+    "secrets": guard_texts.attack_secrets,
+    "reviewer": guard_texts.attack_reviewer,
 }
 
 

@@ -122,6 +122,14 @@ class Served:
     access_log: AccessLog
     parts: LastingParts
     out: io.StringIO
+    front: Front
+    settings: Settings
+
+    def reload(self, settings: Settings) -> None:
+        """Answer new requests by ``settings``, as a changed configuration does."""
+        pipeline = build_pipeline(settings, [Member("own", self.backend)], self.parts, asyncio.get_running_loop())
+        old = self.front.services
+        self.front.swap(CallServices(settings.gateway, pipeline, old.authenticator, self.drain, old.log))
 
     def log(self) -> str:
         """All that was logged so far."""
@@ -177,7 +185,7 @@ async def serving(
             group.create_task(server.serve(sockets=[listener]))
             await server.listening.wait()
             try:
-                yield Served(listener.getsockname()[1], backend, drain, access_log, parts, log)
+                yield Served(listener.getsockname()[1], backend, drain, access_log, parts, log, front, settings)
             finally:
                 server.should_exit = True
 

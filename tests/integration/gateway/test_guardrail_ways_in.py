@@ -10,10 +10,10 @@ import msgspec
 import pytest
 
 from seekway.core.types import Finish, ReasoningDelta, TextDelta, ToolCallDelta, Usage
-from tests.fakes.backend import FakeBackend, reply
+from tests.fakes.backend import FakeBackend, Step, reply
 from tests.fakes.detector import FakeMaker
 from tests.integration.gateway.served import serving
-from tests.integration.gateway.test_guardrails import BODIES, TERMS, ask, policy, rails
+from tests.integration.gateway.test_guardrails import BODIES, MESSAGE, TERMS, ask, policy, rails
 
 BLOCKING = policy(given={"*": "block"}, documents={"*": "block"})
 CHAT: dict[str, Any] = {"model": "fake", "messages": [{"role": "user", "content": "hello"}]}
@@ -172,3 +172,32 @@ async def test_a_large_answer_lets_others_have_their_turn(path: str, stream: boo
         assert answer.body.count(b"word") >= 24_990
         assert longest < 20_000
         assert len(set(seen)) > 10
+
+
+@pytest.mark.parametrize("path", BODIES)
+async def test_an_answer_under_way_keeps_the_policy_that_it_began_with(path: str) -> None:
+    go_on = asyncio.Event()
+    script: list[Step] = [TextDelta("a bo"), go_on, TextDelta("mb and 138001."), Usage(1, 2), Finish("stop")]
+    masks = rails(policy(answered={"weapons": "mask", "phone": "pass"}))
+    async with serving(FakeBackend(script), guardrails=masks, detectors=FakeMaker(TERMS)) as at:
+        asking = asyncio.ensure_future(ask(at, path, "hello", stream=True))
+        async with asyncio.timeout(10):
+            await at.backend.started.wait()
+        blocks = rails(policy(version="2", given={"phone": "block"}, answered={"*": "block"}))
+        at.reload(msgspec.structs.replace(at.settings, guardrails=blocks))
+        refused = await ask(at, path, "call 138001", stream=True)
+        assert refused.status == 400
+        go_on.set()
+        answer = await asking
+        said = answer.body
+        assert b"bomb" not in said
+        assert b"***" in said
+        assert b"138001" in said
+        assert MESSAGE.encode() not in said
+        ended = await ask(at, path, "hello", stream=True)
+        assert MESSAGE.encode() in ended.body
+        assert b"138001" not in ended.body
+    log = at.log()
+    assert '"output:weapons:mask"' in log
+    assert '"policy":"strict@1"' in log
+    assert '"policy":"strict@2"' in log

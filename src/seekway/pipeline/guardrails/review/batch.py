@@ -20,15 +20,17 @@ class GivenUp(Exception):
     """Nobody waits for the review any more."""
 
 
-def findings_of(detector: Detector, text: str, given_up: Callable[[], bool] | None = None) -> Sequence[Finding]:
-    """What ``detector`` finds in the whole text; a long one is read as a stream is, which finds the same.
+def findings_of(
+    detector: Detector, text: str, given_up: Callable[[], bool] | None = None, *, window: int = _WINDOW
+) -> Sequence[Finding]:
+    """What ``detector`` finds in the whole text; one longer than two windows is read as a stream is, which finds the same.
 
     Raises ``GivenUp`` when ``given_up`` says so between two windows.
     """
-    if len(text) <= 2 * _WINDOW or detector.needs_whole:
+    if len(text) <= 2 * window or detector.needs_whole:
         return detector.scan(text, 0, final=True).findings
     found: list[Finding] = []
-    safe, end = 0, _WINDOW
+    safe, end = 0, window
     while True:
         if given_up is not None and given_up():
             raise GivenUp
@@ -39,7 +41,7 @@ def findings_of(detector: Detector, text: str, given_up: Callable[[], bool] | No
         if final:
             return found
         safe = begin + settled
-        end += _WINDOW
+        end += window
 
 
 def _moved(found: Finding, by: int) -> Finding:
