@@ -23,10 +23,70 @@ from tests.fuzz.choices import Choices
 
 MOST_CHARS: Final = 3000
 _PIECES: Final = (
-    *("冰毒", "出售", "bing", "du", "cocaine", " for sale", "pipe bomb", "fuck", "傻逼", "氵去", "八", "嫖娼", "氵", "口"),
-    *("c0c", "@", "!", ".", "-", " ", "\n", "*", "\u200b", "\u0301", "\u20dd", "\U000e0061", "\ufe0f", "\x00", "\ud800"),
-    *("&#", "27602", ";", "&amp;", "&lt;", "#x", "\\u", "51b0", "\\", "/", "😀", "ｃ", "с", "İ", "ß", "ﬁ"),
-    *("138", "0013", "8000", "+86 ", "11010519491231002", "X", "4111 1111 1111 ", "1111", "GB82 WEST 1234 5698 7654 32"),
+    *(
+        "冰毒",
+        "出售",
+        "bing",
+        "du",
+        "cocaine",
+        " for sale",
+        "pipe bomb",
+        "fuck",
+        "傻逼",
+        "氵去",
+        "八",
+        "嫖娼",
+        "氵",
+        "口",
+    ),
+    *(
+        "c0c",
+        "@",
+        "!",
+        ".",
+        "-",
+        " ",
+        "\n",
+        "*",
+        "\u200b",
+        "\u0301",
+        "\u20dd",
+        "\U000e0061",
+        "\ufe0f",
+        "\x00",
+        "\ud800",
+    ),
+    *(
+        "\\ud835",
+        "\\udceb",
+        "&#",
+        "27602",
+        ";",
+        "&amp;",
+        "&lt;",
+        "#x",
+        "\\u",
+        "51b0",
+        "\\",
+        "/",
+        "😀",
+        "ｃ",
+        "с",
+        "İ",
+        "ß",
+        "ﬁ",
+    ),
+    *(
+        "138",
+        "0013",
+        "8000",
+        "+86 ",
+        "11010519491231002",
+        "X",
+        "4111 1111 1111 ",
+        "1111",
+        "GB82 WEST 1234 5698 7654 32",
+    ),
     *("电话", "身份证", "张三", "Mr. ", "John Smith", "a@b.co", "192.168.", "1.1", "2001:db8::", "京A12345", "号"),
     *("password=", "sk-", "AKIA", "ghp_", "A1b2C3d4", "-----BEGIN ", "PRIVATE KEY-----", "eyJ", "key: ", '"', "="),
 )
@@ -111,7 +171,9 @@ def _attack(name: str, data: bytes) -> None:
         base = max(0, passed - detector.context_chars)
         scan = detector.scan(text[base:came], passed - base, final=number == len(pieces) - 1)
         for one in scan.findings:
-            moved = Finding(one.detector, one.category, one.severity, one.start + base, one.end + base, one.rule, one.score)
+            moved = Finding(
+                one.detector, one.category, one.severity, one.start + base, one.end + base, one.rule, one.score
+            )
             assert moved.start >= passed, f"{name} goes back in {pieces!r}."
             found.add(moved)
         assert passed <= scan.safe + base <= came, f"{name} says {scan.safe} of {pieces!r}."
@@ -119,7 +181,9 @@ def _attack(name: str, data: bytes) -> None:
         assert came - passed <= _HELD[name], f"{name} holds {came - passed} characters of {pieces!r}."
     assert _places(found) == _places(whole), f"{name} finds in {pieces!r} {_places(found) ^ _places(whole)} otherwise."
     windows = findings_of(detector, text, window=1 + len(data) % 97)
-    assert _places(windows) == _places(whole), f"{name} finds in windows of {text!r} {_places(windows) ^ _places(whole)}."
+    assert _places(windows) == _places(whole), (
+        f"{name} finds in windows of {text!r} {_places(windows) ^ _places(whole)}."
+    )
 
 
 def _whole(detector: Detector, text: str) -> list[Finding]:

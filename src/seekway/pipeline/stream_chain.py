@@ -57,7 +57,7 @@ class StreamChain:
     def feed(self, events: Sequence[Event]) -> None:
         if self._waiting is not None:
             self._waiting.extend(events)
-        elif self._filters and any(is_large(event) for event in events):
+        elif self._filters and any(map(is_large, events)):
             self._waiting = deque(events)
             if self.flow is not None:
                 self.flow.pause()

@@ -73,21 +73,34 @@ def read_reference(text: str, at: int) -> Reference:
 
 
 def _escaped(text: str, at: int) -> Reference:
-    """JSON within JSON has more than one backslash."""
-    place = at + 1
+    """What is beyond the first plane is written as two halves."""
+    point, end, is_open = _half(text, at)
+    if 0xD800 <= point < 0xDC00:
+        low, last, is_open = _half(text, end)
+        if 0xDC00 <= low < 0xE000:
+            return Reference(chr(0x10000 + ((point - 0xD800) << 10) + low - 0xDC00), last, open=False)
+        return Reference("", at + 1, is_open)
+    if point <= 0 or 0xDC00 <= point < 0xE000:
+        return Reference("", at + 1, is_open)
+    return Reference(chr(point), end, open=False)
+
+
+def _half(text: str, at: int) -> tuple[int, int, bool]:
+    """The code at ``at``, or -1, where it ends, and whether more text may make it one. JSON within JSON has more than one backslash."""
+    place = at
     while place - at <= _NESTED and text.startswith("\\", place):
         place += 1
-    if place < len(text) and text[place] != "u":
-        return Reference("", at + 1, open=False)
+    if place == len(text):
+        return -1, at, True
+    if place == at or text[place] != "u":
+        return -1, at, False
     limit = min(len(text), place + 5)
-    end = min(place + 1, limit)
+    end = place + 1
     while end < limit and text[end] in _HEX:
         end += 1
     if end < place + 5:
-        return Reference("", at + 1, end == len(text))
-    point = int(text[place + 1 : end], 16)
-    character = "" if point == 0 or 0xD800 <= point < 0xE000 else chr(point)
-    return Reference(character, end if character else at + 1, open=False)
+        return -1, at, end == len(text)
+    return int(text[place + 1 : end], 16), end, False
 
 
 def _numeric(text: str, place: int) -> Reference:
