@@ -19,52 +19,49 @@ BLOCKING = policy(given={"*": "block"}, documents={"*": "block"})
 CHAT: dict[str, Any] = {"model": "fake", "messages": [{"role": "user", "content": "hello"}]}
 
 
-@pytest.mark.parametrize(
-    ("path", "body"),
-    [
-        ("/v1/chat/completions", {"messages": [{"role": "user", "name": "bomb", "content": "x"}]}),
-        ("/v1/chat/completions", {"documents": [{"title": "a", "text": "a bomb"}]}),
-        ("/v1/chat/completions", {"messages": [{"role": "user", "content": [{"type": "text", "text": "bomb"}]}]}),
-        ("/v1/completions", {"prompt": ["a bomb"]}),
-        (
-            "/anthropic/v1/messages",
-            {
-                "max_tokens": 9,
-                "messages": [
-                    {"role": "user", "content": "x"},
-                    {
-                        "role": "assistant",
-                        "content": [{"type": "tool_use", "id": "t", "name": "f", "input": {"a": "b"}}],
-                    },
-                    {
-                        "role": "user",
-                        "content": [
-                            {
-                                "type": "tool_result",
-                                "tool_use_id": "t",
-                                "content": [{"type": "text", "text": "a bomb"}],
-                            }
-                        ],
-                    },
-                ],
-            },
-        ),
-        (
-            "/v1/responses",
-            {"input": [{"role": "user", "content": [{"type": "input_text", "text": "a bomb"}]}]},
-        ),
-        (
-            "/v1/responses",
-            {
-                "input": [
-                    {"role": "user", "content": "x"},
-                    {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"},
-                    {"type": "function_call_output", "call_id": "c", "output": "a bomb"},
-                ]
-            },
-        ),
-    ],
-)
+WAYS_IN: list[tuple[str, dict[str, Any]]] = [
+    ("/v1/chat/completions", {"messages": [{"role": "user", "name": "bomb", "content": "x"}]}),
+    ("/v1/chat/completions", {"documents": [{"title": "a", "text": "a bomb"}]}),
+    ("/v1/chat/completions", {"messages": [{"role": "user", "content": [{"type": "text", "text": "bomb"}]}]}),
+    ("/v1/completions", {"prompt": ["a bomb"]}),
+    (
+        "/anthropic/v1/messages",
+        {
+            "max_tokens": 9,
+            "messages": [
+                {"role": "user", "content": "x"},
+                {"role": "assistant", "content": [{"type": "tool_use", "id": "t", "name": "f", "input": {"q": "x"}}]},
+                {
+                    "role": "user",
+                    "content": [
+                        {
+                            "type": "tool_result",
+                            "tool_use_id": "t",
+                            "content": [{"type": "text", "text": "a bomb"}],
+                        }
+                    ],
+                },
+            ],
+        },
+    ),
+    (
+        "/v1/responses",
+        {"input": [{"role": "user", "content": [{"type": "input_text", "text": "a bomb"}]}]},
+    ),
+    (
+        "/v1/responses",
+        {
+            "input": [
+                {"role": "user", "content": "x"},
+                {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"},
+                {"type": "function_call_output", "call_id": "c", "output": "a bomb"},
+            ]
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(("path", "body"), WAYS_IN)
 async def test_no_place_of_a_request_passes_unseen(path: str, body: dict[str, Any]) -> None:
     async with serving(guardrails=rails(BLOCKING), detectors=FakeMaker(TERMS)) as at:
         answer = await at.ask(
