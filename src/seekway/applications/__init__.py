@@ -1,0 +1,1 @@
+"""Applications as Dify knows them: chatbots, text generators and agents, with what they keep."""
