@@ -1,0 +1,1 @@
+"""Applications whose model calls tools."""
