@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
 from seekway.core.caller import Caller
@@ -13,7 +13,7 @@ from seekway.knowledge.retrieval.retriever import Citation, Retrieval
 class Models(Protocol):
     """The gateway's own pipeline: limits, guardrails, cache, routing and the access log hold for whoever asks."""
 
-    def generate(self, request: GenerateRequest, caller: Caller, /) -> AsyncIterator[Event]:
+    def generate(self, request: GenerateRequest, caller: Caller, /) -> AsyncGenerator[Event, None]:
         """As :meth:`seekway.core.ports.Backend.generate`; an empty ``request.model`` is the default model. Closing the iterator stops the work."""
         ...
 

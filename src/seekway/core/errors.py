@@ -203,6 +203,13 @@ class StreamInterrupted(ServerError):
     code = "stream_interrupted"
 
 
+class ToolFailed(ServerError):
+    """A tool that an agent calls could not do what it was asked; the model reads why and goes on, where it can."""
+
+    status = 502
+    code = "tool_failed"
+
+
 class BackendUnavailable(ServerError):
     status = 503
     code = "backend_unavailable"

@@ -32,6 +32,7 @@ from seekway.core.sections.reasoning import ReasoningSettings
 from seekway.core.sections.resilience import ResilienceSettings
 from seekway.core.sections.routing import OwnPlace, RouteSettings, RoutingSettings, check_routes
 from seekway.core.sections.serving import CatalogSettings, EngineSettings, ModelServiceSettings, ModelSettings
+from seekway.core.sections.tools import ToolProviderSettings, check_tools
 
 _PREFIX = "SEEKWAY_"
 DEEPSEEK_KEY = "DEEPSEEK_API_KEY"
@@ -102,6 +103,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         dict[str, str],
         Meta(description="Other names for models; DeepSeek's names point at the default model unless set."),
     ] = {}
+    tools: Annotated[
+        tuple[ToolProviderSettings, ...],
+        Meta(description="Services whose tools agents may call; docs/applications.md."),
+    ] = ()
     default_model: Annotated[
         str | None,
         Meta(description="Model that the aliases of DeepSeek's names point at; unset: the first chat model."),
@@ -167,6 +172,21 @@ def read_secret(env_name: str | None, file: str | None, environ: Mapping[str, st
             raise ConfigError(f"The key file {file} is empty.", param=file)
         return value
     return None
+
+
+def tool_secrets(
+    tool: ToolProviderSettings, environ: Mapping[str, str] | None = None
+) -> tuple[dict[str, str], dict[str, str]]:
+    """The headers of a provider of tools, and the environment of its program.
+
+    Raises ``ConfigError`` for a variable that is not set.
+    """
+    env = os.environ if environ is None else environ  # noqa: TID251 - secrets are settings too
+    for name in (*tool.header_env.values(), *tool.environment):
+        if not env.get(name, "").strip():
+            raise ConfigError(f"tools: {tool.name}: the environment variable {name} is empty; set it.", param=name)
+    headers = dict(tool.headers) | {header: env[name].strip() for header, name in tool.header_env.items()}
+    return headers, {name: env[name] for name in tool.environment}
 
 
 def worker_environment(environ: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -300,4 +320,5 @@ def _check(settings: Settings) -> None:
             )
     own = (OwnPlace(OWN_BACKEND, settings.routing.region),) if settings.model_service.enabled else ()
     check_routes(settings.routes, (*own, *settings.backends))
+    check_tools(settings.tools)
     check_policies(settings.guardrails.policies, [rule.name for rule in settings.routes])

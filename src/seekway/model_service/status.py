@@ -44,6 +44,7 @@ STATUS: dict[type[SeekwayError], StatusCode] = {
     errors.EngineCrashed: StatusCode.ABORTED,
     errors.BackendProtocolError: StatusCode.INTERNAL,
     errors.StreamInterrupted: StatusCode.ABORTED,
+    errors.ToolFailed: StatusCode.UNAVAILABLE,
     errors.BackendUnavailable: StatusCode.UNAVAILABLE,
     errors.StorageUnavailable: StatusCode.UNAVAILABLE,
     errors.ReviewUnavailable: StatusCode.UNAVAILABLE,
