@@ -28,6 +28,7 @@
     │   ├── EngineCrashed           500   engine_crashed
     │   ├── BackendProtocolError    502   bad_backend_answer
     │   ├── StreamInterrupted       502   stream_interrupted
+    │   ├── ToolFailed              502   tool_failed
     │   ├── BackendUnavailable      503   backend_unavailable
     │   ├── Overloaded              503   overloaded
     │   ├── InsufficientMemory      503   insufficient_memory

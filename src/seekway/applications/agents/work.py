@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 import uuid
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Final
@@ -45,9 +44,9 @@ _OUT_OF_TIME: Final = "Not finished: the time for tools is over."
 
 
 class ToolAgent:
-    """The :class:`seekway.applications.agents.agent.Agent` of both strategies."""
+    """The :class:`seekway.applications.agents.agent.Agent` of both strategies. ``clock`` gives Unix seconds."""
 
-    def __init__(self, models: Models, toolbox: Toolbox, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, models: Models, toolbox: Toolbox, clock: Callable[[], float]) -> None:
         self._models = models
         self._toolbox = toolbox
         self._clock = clock

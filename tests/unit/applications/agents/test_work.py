@@ -216,7 +216,7 @@ async def test_a_tool_that_is_not_there_is_an_error_not_a_silence() -> None:
 async def test_closing_the_work_ends_the_models_stream_at_once() -> None:
     models = ScriptedModels([TextDelta("a"), None])
     toolbox = Toolbox((), lambda _: ({}, {}), _find, lambda: 0.0, structlog.get_logger())
-    stream = ToolAgent(models, toolbox).run(_task(AgentUse(tools=(CLOCK,))))
+    stream = ToolAgent(models, toolbox, lambda: 0.0).run(_task(AgentUse(tools=(CLOCK,))))
     async for event in stream:
         if isinstance(event, AnswerDelta):
             break
