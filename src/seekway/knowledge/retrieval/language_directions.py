@@ -38,7 +38,7 @@ class LanguageDirections:
             if model not in self._known:
                 texts = [text for pair in PARALLEL_TEXTS for text in pair]
                 vectors = await self._embedder(model).embed(texts, "passage")
-                self._known[model] = _unit((vectors[0::2] - vectors[1::2]).mean(axis=0))
+                self._known[model] = _unit(np.mean(vectors[0::2] - vectors[1::2], axis=0, dtype=np.float32))
             return self._known[model]
 
     async def without_language(self, model: str, question: Vectors) -> Vectors:
@@ -46,10 +46,10 @@ class LanguageDirections:
         direction = await self.learn(model)
         if direction is None:
             return question
-        left = _unit(question - float(question @ direction) * direction)
+        left = _unit(question - np.float32(question @ direction) * direction)
         return question if left is None else left
 
 
 def _unit(vector: Vectors) -> Vectors | None:
     length = float(np.linalg.norm(vector))
-    return (vector / length).astype(np.float32) if length > _LEAST else None
+    return np.asarray(vector / length, np.float32) if length > _LEAST else None

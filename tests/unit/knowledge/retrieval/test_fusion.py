@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from seekway.knowledge.index.passage_index import Hit, MatchedKey
-from seekway.knowledge.retrieval.fusion import reciprocal_rank, weighted
+from seekway.knowledge.retrieval.fusion import reciprocal_rank, scaled, weighted
 
 
 def _ranking(*pairs: tuple[int, float]) -> list[Hit]:
@@ -33,6 +33,21 @@ def test_weights_shift_the_order() -> None:
 def test_weighted_scores_are_means() -> None:
     fused = weighted([_ranking((1, 0.8), (2, 0.6)), _ranking((2, 0.4))], (0.75, 0.25))
     assert [(hit.passage, pytest.approx(hit.score)) for hit in fused] == [(1, 0.6), (2, 0.55)]
+
+
+def test_scaled_cosines_go_from_0_to_1_and_words_stay_as_they_are() -> None:
+    fused = scaled(_ranking((1, 0.84), (2, 0.82), (3, 0.80)), _ranking((3, 0.5), (4, 0.25)), 0.4)
+    assert {hit.passage: pytest.approx(hit.score) for hit in fused} == {1: 0.4, 2: 0.2, 3: 0.3, 4: 0.15}
+    assert [hit.passage for hit in fused] == [1, 3, 2, 4]
+
+
+def test_cosines_that_are_all_alike_are_scaled_to_1() -> None:
+    assert [hit.score for hit in scaled(_ranking((1, 0.8), (2, 0.8)), [], 0.4)] == pytest.approx([0.4, 0.4])
+    assert scaled([], [], 0.4) == []
+
+
+def test_scaling_leaves_the_scores_of_keys() -> None:
+    assert scaled(_ranking((1, 0.9), (2, 0.8)), [], 0.4)[1].matched == (MatchedKey(20, 0.8),)
 
 
 def test_keys_met_in_either_ranking_are_kept_best_first() -> None:

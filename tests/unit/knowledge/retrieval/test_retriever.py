@@ -11,7 +11,7 @@ from seekway.knowledge.index.conditions import Condition, Conditions
 from seekway.knowledge.index.passage_index import Dataset, Document
 from seekway.knowledge.index.sqlite_index import SqlitePassageIndex
 from seekway.knowledge.passage import Passage, searched_texts
-from seekway.knowledge.retrieval.retriever import Method, Retrieval, Retriever
+from seekway.knowledge.retrieval.retriever import Fusion, Method, Retrieval, Retriever
 from tests.fakes.hashed_embedder import HashedEmbedder
 
 _RULES = ("退款在七天内原路退回。", "包裹三天内送达。", "保修期为两年，凭发票办理。", "会员积分可以兑换礼品卡。")
@@ -45,11 +45,11 @@ def _retriever(index: SqlitePassageIndex, embedder: HashedEmbedder, reranker: _B
 
 
 @pytest.mark.parametrize("method", ["keyword", "full_text", "semantic", "hybrid"])
-@pytest.mark.parametrize("fusion", ["reciprocal_rank", "weighted"])
+@pytest.mark.parametrize("fusion", ["scaled", "reciprocal_rank", "weighted"])
 async def test_each_method_cites_the_best_passage_first(
-    filled: SqlitePassageIndex, embedder: HashedEmbedder, method: Method, fusion: str
+    filled: SqlitePassageIndex, embedder: HashedEmbedder, method: Method, fusion: Fusion
 ) -> None:
-    how = Retrieval(method=method, fusion="weighted" if fusion == "weighted" else "reciprocal_rank", top_k=2)
+    how = Retrieval(method=method, fusion=fusion, top_k=2)
     found = await _retriever(filled, embedder).retrieve("a", ["rules"], "保修发票", how)
     first = found[0]
     assert (first.position, first.document_id, first.document_name) == (1, "r2", "r2.md")
@@ -61,8 +61,10 @@ async def test_each_method_cites_the_best_passage_first(
 
 
 async def test_the_query_is_embedded_once_as_a_query(filled: SqlitePassageIndex, embedder: HashedEmbedder) -> None:
+    retriever = _retriever(filled, embedder)
+    await retriever.warm_up("hashed")
     embedder.asked.clear()
-    await _retriever(filled, embedder).retrieve("a", ["rules"], "退款", Retrieval())
+    await retriever.retrieve("a", ["rules"], "退款", Retrieval())
     assert embedder.asked == [("退款", "query")]
 
 
