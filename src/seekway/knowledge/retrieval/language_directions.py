@@ -38,7 +38,7 @@ class LanguageDirections:
             if model not in self._known:
                 texts = [text for pair in PARALLEL_TEXTS for text in pair]
                 vectors = await self._embedder(model).embed(texts, "passage")
-                self._known[model] = _unit(np.mean(vectors[0::2] - vectors[1::2], axis=0, dtype=np.float32))
+                self._known[model] = _unit(np.asarray(np.mean(vectors[0::2] - vectors[1::2], axis=0), np.float32))
             return self._known[model]
 
     async def without_language(self, model: str, question: Vectors) -> Vectors:
@@ -46,7 +46,7 @@ class LanguageDirections:
         direction = await self.learn(model)
         if direction is None:
             return question
-        left = _unit(question - np.float32(question @ direction) * direction)
+        left = _unit(np.asarray(question - float(question @ direction) * direction, np.float32))
         return question if left is None else left
 
 
