@@ -51,7 +51,7 @@ class Knowledge:
         indexing = Indexing(book, index, self._reader, embedder, clock=milliseconds)
         ingester = Ingester(book, indexing, clock=milliseconds, at_once=wanted.ingest_at_once, log=tell)
         holder = str(uuid.uuid4())
-        self._turn = IngestTurn(
+        self.turn = IngestTurn(
             book,
             ingester,
             Lease(self._records, "documents", holder),
@@ -71,13 +71,13 @@ class Knowledge:
         )
 
         sources = SourceBook(self._records), Lease(self._records, "sources", holder)
-        self._sources = KnowledgeSources(wanted.sources, config, self.base, *sources, tell)
+        self.sources = KnowledgeSources(wanted.sources, config, self.base, *sources, tell)
 
     async def run(self) -> None:
         """Index what is added and follow the sources, until cancelled, when it is this process's turn."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._turn.run())
-            group.create_task(self._sources.run())
+            group.create_task(self.turn.run())
+            group.create_task(self.sources.run())
 
     async def close(self) -> None:
         """After the last question."""

@@ -55,15 +55,19 @@ class KnowledgeSources:
     async def run(self) -> None:
         """Until cancelled; at once where there are no sources."""
         while self._sources:
-            for number, (source, path) in enumerate(self._sources):
-                try:
-                    seen = await asyncio.to_thread(_look, path, source)
-                    if self._done.get(number) != seen and await self._lease.take():
-                        await self._follow(source, path, seen)
-                        self._done[number] = seen
-                except* SeekwayError as group:
-                    self._say(number, group)
+            await self.look()
             await asyncio.sleep(_LOOK_S)
+
+    async def look(self) -> None:
+        """Once; a source that cannot be followed is told of at the second look, since a model may only be loading."""
+        for number, (source, path) in enumerate(self._sources):
+            try:
+                seen = await asyncio.to_thread(_look, path, source)
+                if self._done.get(number) != seen and await self._lease.take():
+                    await self._follow(source, path, seen)
+                    self._done[number] = seen
+            except* SeekwayError as group:
+                self._say(number, group)
 
     async def _follow(self, source: SourceSettings, path: Path, seen: Seen) -> None:
         try:
@@ -126,7 +130,6 @@ class KnowledgeSources:
         return await self._dataset(source)
 
     def _say(self, number: int, group: BaseExceptionGroup[SeekwayError]) -> None:
-        """What is still wrong at the second look: a model may only be loading."""
         error = group.exceptions[0]
         while isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final, Protocol, cast
 
-from seekway.core.errors import ConfigError
 from seekway.knowledge.parsing.encoding import decode
 from seekway.knowledge.parsing.parsed import Bounds, Parsed, TextWriter
 
@@ -79,11 +78,9 @@ class _Node(Protocol):
 
 
 def parse_html(data: bytes | str, bounds: Bounds) -> Parsed:
-    """The tree is walked without recursion, so that no depth of it matters. Raises ``ConfigError`` when selectolax is not installed."""
-    try:
-        from selectolax.lexbor import LexborHTMLParser
-    except ImportError as error:
-        raise ConfigError("HTML files need seekway[knowledge]; install it and try again.", param="knowledge") from error
+    """The tree is walked without recursion, so that no depth of it matters."""
+    from selectolax.lexbor import LexborHTMLParser
+
     source = data if isinstance(data, str) else decode(data, _declared(data))
     tree = LexborHTMLParser(source)
     page = _Page(bounds)

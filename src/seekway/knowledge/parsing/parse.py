@@ -61,7 +61,7 @@ def parse(data: bytes, filename: str, mime: str | None = None, bounds: Bounds | 
     """By the name's ending, else by the media type, else by what it begins with; the title is the file's name where it has none.
 
     To be called where foreign files may do no harm: see :mod:`seekway.knowledge.parsing.reader_process`.
-    Raises ``DocumentUnreadable``, whose message begins with the file's name, and ``ConfigError`` where a library is not installed.
+    Raises ``DocumentUnreadable``, whose message begins with the file's name.
     """
     bounds = bounds or Bounds()
     try:

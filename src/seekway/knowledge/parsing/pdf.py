@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Protocol, cast
 
-from seekway.core.errors import ConfigError, DocumentUnreadable
+from seekway.core.errors import DocumentUnreadable
 from seekway.knowledge.parsing.parsed import Bounds, Parsed, TextWriter
 
 
@@ -29,11 +29,9 @@ class _Pdf(Protocol):
 
 
 def parse_pdf(data: bytes, bounds: Bounds) -> Parsed:
-    """The text page by page. Raises ``ConfigError`` when pypdfium2 is not installed."""
-    try:
-        import pypdfium2
-    except ImportError as error:
-        raise ConfigError("PDF files need seekway[knowledge]; install it and try again.", param="knowledge") from error
+    """The text page by page."""
+    import pypdfium2
+
     try:
         document = cast("_Pdf", pypdfium2.PdfDocument(data))
     except pypdfium2.PdfiumError as error:

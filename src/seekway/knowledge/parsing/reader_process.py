@@ -44,7 +44,7 @@ class DocumentReader:
         self._decoder = msgspec.msgpack.Decoder(Answer)
 
     async def read(self, data: bytes, filename: str, mime: str | None = None) -> Parsed:
-        """Raises ``DocumentUnreadable``, and ``ConfigError`` where a library is not installed. Cancelled, it ends the process."""
+        """Raises ``DocumentUnreadable``. Cancelled, it ends the process."""
         if len(data) > self._bounds.bytes:
             raise DocumentUnreadable(
                 f"{filename}: The file is longer than {self._bounds.bytes // 2**20} MiB; split it.", param="file"

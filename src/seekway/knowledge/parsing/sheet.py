@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time
 from typing import Final, Protocol, cast
 
-from seekway.core.errors import ConfigError, DocumentUnreadable
+from seekway.core.errors import DocumentUnreadable
 from seekway.knowledge.parsing.archive import Archive
 from seekway.knowledge.parsing.delimited import pairs_of
 from seekway.knowledge.parsing.parsed import Bounds, Parsed, TextWriter
@@ -28,16 +28,9 @@ class _Workbook(Protocol):
 
 
 def parse_sheet(data: bytes, bounds: Bounds) -> Parsed:
-    """A page and a title for each sheet, a table below it; formulas as the values they had when the file was saved.
+    """A page and a title for each sheet, a table below it; formulas as the values they had when the file was saved."""
+    import python_calamine
 
-    Raises ``ConfigError`` when python-calamine is not installed.
-    """
-    try:
-        import python_calamine
-    except ImportError as error:
-        raise ConfigError(
-            "Excel files need seekway[knowledge]; install it and try again.", param="knowledge"
-        ) from error
     if data.startswith(_ZIP):
         Archive(data, bounds)
     try:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import date
 from email.message import EmailMessage
 
 import pytest
 
-from seekway.core.errors import ConfigError, DocumentUnreadable
+from seekway.core.errors import DocumentUnreadable
 from seekway.knowledge.parsing.parse import parse
 from seekway.knowledge.parsing.parsed import Bounds, Parsed
 from tests.fakes import office_files
@@ -202,12 +201,3 @@ def test_what_cannot_be_read_says_why_and_which(data: bytes, name: str, said: st
 def test_what_is_too_much_is_refused(data: bytes, name: str, bounds: Bounds, said: str) -> None:
     with pytest.raises(DocumentUnreadable, match=said):
         parse(data, name, None, bounds)
-
-
-@pytest.mark.parametrize(
-    ("name", "module"), [("a.pdf", "pypdfium2"), ("a.html", "selectolax.lexbor"), ("a.xlsx", "python_calamine")]
-)
-def test_a_missing_library_is_said_plainly(name: str, module: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(ConfigError, match=r"seekway\[knowledge\]"):
-        parse(b"x", name)
