@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import signal
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -51,6 +51,11 @@ class _Embedder(HashedEmbedder):
         return await super().embed(texts, purpose)
 
 
+def _hear_nothing(event: str, about: dict[str, str]) -> None:
+    assert event
+    assert about
+
+
 class Process:
     """All that one process has of the knowledge base in ``path``; ``now`` is its lease's clock."""
 
@@ -64,7 +69,7 @@ class Process:
         indexing = Indexing(self.book, self.index, _Reader(), lambda _: self.embedder, clock=milliseconds)
         self.ingester = Ingester(self.book, indexing, clock=milliseconds)
         self.lease = Lease(self.database, "documents", holder, clock=lambda: self.now)
-        self.turn = IngestTurn(self.book, self.ingester, self.lease, lambda *_: None, there=lambda: True)
+        self.turn = IngestTurn(self.book, self.ingester, self.lease, _hear_nothing, there=lambda: True)
 
     async def open(self) -> None:
         await self.book.open()
@@ -81,7 +86,7 @@ class Process:
             await asyncio.sleep(0.01)
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
+    async def running(self) -> AsyncGenerator[None]:
         task = asyncio.ensure_future(self.turn.run())
         try:
             yield
@@ -91,7 +96,7 @@ class Process:
 
 
 @asynccontextmanager
-async def process(path: Path, holder: str) -> AsyncIterator[Process]:
+async def process(path: Path, holder: str) -> AsyncGenerator[Process]:
     made = Process(path, holder)
     await made.open()
     try:
