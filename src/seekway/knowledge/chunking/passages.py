@@ -97,7 +97,7 @@ class _Titles:
     def __init__(self, headings: Sequence[Heading]) -> None:
         self._headings = headings
         self._starts = [heading.start for heading in headings]
-        self._paths = list(_paths(headings))
+        self._paths = list(title_paths(headings))
 
     def above(self, span: Span) -> str:
         """With the one that the span itself begins with."""
@@ -112,7 +112,8 @@ class _Titles:
             yield Heading(heading.level, heading.text, heading.start - span.start)
 
 
-def _paths(headings: Sequence[Heading]) -> Iterator[str]:
+def title_paths(headings: Sequence[Heading]) -> Iterator[str]:
+    """Of each title, it and those above it, `` / `` between."""
     open_titles: list[Heading] = []
     for heading in headings:
         while open_titles and open_titles[-1].level >= heading.level:

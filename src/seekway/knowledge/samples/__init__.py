@@ -1,0 +1,1 @@
+"""Passages and questions to measure a search with, written for this project: its own licence holds for them."""
