@@ -14,10 +14,11 @@ from seekway.knowledge.index.conditions import Conditions, MetadataValue
 from seekway.knowledge.index.passage_index import Dataset, Found, Hit, PassageIndex, Scope
 from seekway.knowledge.passage import Passage
 from seekway.knowledge.ports import Embedder, Reranker, Vectors
-from seekway.knowledge.retrieval.fusion import reciprocal_rank, weighted
+from seekway.knowledge.retrieval.fusion import reciprocal_rank, scaled, weighted
+from seekway.knowledge.retrieval.language_directions import LanguageDirections
 
 Method = Literal["keyword", "full_text", "semantic", "hybrid"]
-Fusion = Literal["reciprocal_rank", "weighted"]
+Fusion = Literal["scaled", "reciprocal_rank", "weighted"]
 
 _DEPTH: Final = 5
 _LEAST_DEPTH: Final = 50
@@ -29,14 +30,16 @@ class Retrieval(msgspec.Struct, frozen=True):
 
     ``score_threshold`` is held against the score of the method or, where it reranks, of the reranker; each method's scores are from 0 to 1,
     and those of different methods mean different things.
+    ``across_languages`` finds passages in another language than the question's by meaning; without it, those in its own come first even where they fit less.
     """
 
     method: Method = "hybrid"
     top_k: int = 3
     score_threshold: float | None = None
-    fusion: Fusion = "reciprocal_rank"
-    vector_weight: float = 0.5
+    fusion: Fusion = "scaled"
+    vector_weight: float = 0.4
     rerank: bool = False
+    across_languages: bool = True
     conditions: Conditions = Conditions()
 
     def __post_init__(self) -> None:
@@ -85,6 +88,11 @@ class Retriever:
         self._index = index
         self._embedder = embedder
         self._reranker = reranker
+        self._directions = LanguageDirections(embedder)
+
+    async def warm_up(self, model: str) -> None:
+        """Embed what :class:`LanguageDirections` needs of a model, so that the first question need not wait for it."""
+        await self._directions.learn(model)
 
     async def retrieve(
         self, tenant: str, datasets: Sequence[str], query: str, how: Retrieval, /
@@ -116,19 +124,20 @@ class Retriever:
             case "full_text":
                 return await self._index.by_full_text(tenant, scope, query)
             case "semantic":
-                return await self._by_meaning(tenant, scope, query)
+                return await self._by_meaning(tenant, scope, query, how)
             case "hybrid":
                 # The full text is searched while the query is embedded.
                 try:
                     async with asyncio.TaskGroup() as group:
                         words = group.create_task(self._index.by_full_text(tenant, scope, query))
-                        meaning = group.create_task(self._by_meaning(tenant, scope, query, all_must=False))
+                        meaning = group.create_task(self._by_meaning(tenant, scope, query, how, all_must=False))
                 except ExceptionGroup as error:
                     raise error.exceptions[0] from error
-                fuse = reciprocal_rank if how.fusion == "reciprocal_rank" else weighted
-                return fuse((meaning.result(), words.result()), (how.vector_weight, 1 - how.vector_weight))
+                return _fused(meaning.result(), words.result(), how)
 
-    async def _by_meaning(self, tenant: str, scope: Scope, query: str, *, all_must: bool = True) -> list[Hit]:
+    async def _by_meaning(
+        self, tenant: str, scope: Scope, query: str, how: Retrieval, *, all_must: bool = True
+    ) -> list[Hit]:
         """Each model embeds the query once; cosines of different models are put in one order as they are."""
         models: dict[str, list[str]] = {}
         for name in scope.datasets:
@@ -140,6 +149,8 @@ class Retriever:
         hits: list[Hit] = []
         for model, names in models.items():
             vector: Vectors = (await self._embedder(model).embed((query,), "query"))[0].astype(np.float32)
+            if how.across_languages:
+                vector = await self._directions.without_language(model, vector)
             narrowed = msgspec.structs.replace(scope, datasets=tuple(names))
             hits += await self._index.by_vector(tenant, narrowed, vector)
         return sorted(hits, key=lambda hit: -hit.score)[: scope.limit]
@@ -157,6 +168,17 @@ class Retriever:
             for (hit, one), score in zip(pairs, scores, strict=True)
         ]
         return sorted(ranked, key=lambda pair: -pair[0].score)
+
+
+def _fused(meaning: Sequence[Hit], words: Sequence[Hit], how: Retrieval) -> list[Hit]:
+    weights = (how.vector_weight, 1 - how.vector_weight)
+    match how.fusion:
+        case "scaled":
+            return scaled(meaning, words, how.vector_weight)
+        case "reciprocal_rank":
+            return reciprocal_rank((meaning, words), weights)
+        case "weighted":
+            return weighted((meaning, words), weights)
 
 
 def _not_embedded(dataset: Dataset) -> InvalidParameter:
