@@ -24,6 +24,7 @@ from seekway.core.sections.cache import CacheSettings
 from seekway.core.sections.gateway import GatewaySettings
 from seekway.core.sections.guardrails import GuardrailSettings, check_policies
 from seekway.core.sections.keys import KeySettings
+from seekway.core.sections.knowledge import KnowledgeSettings, check_sources
 from seekway.core.sections.limits import BudgetRule, LimitRule, QuotaSettings
 from seekway.core.sections.log import LogSettings
 from seekway.core.sections.prices import PriceSettings
@@ -32,6 +33,7 @@ from seekway.core.sections.reasoning import ReasoningSettings
 from seekway.core.sections.resilience import ResilienceSettings
 from seekway.core.sections.routing import OwnPlace, RouteSettings, RoutingSettings, check_routes
 from seekway.core.sections.serving import CatalogSettings, EngineSettings, ModelServiceSettings, ModelSettings
+from seekway.core.sections.storage import StorageSettings, check_storage
 
 _PREFIX = "SEEKWAY_"
 DEEPSEEK_KEY = "DEEPSEEK_API_KEY"
@@ -65,6 +67,12 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         GuardrailSettings,
         Meta(description="Review of what goes to models and of what they answer; docs/guardrails.md."),
     ] = GuardrailSettings()
+    knowledge: Annotated[KnowledgeSettings, Meta(description="Knowledge bases; docs/knowledge.md.")] = (
+        KnowledgeSettings()
+    )
+    storage: Annotated[
+        StorageSettings, Meta(description="Where the state of knowledge bases and applications lies.")
+    ] = StorageSettings()
     log: Annotated[LogSettings, Meta(description="Logs.")] = LogSettings()
     processing: Annotated[
         ProcessingSettings, Meta(description="What is done to requests before the model and to answers after it.")
@@ -300,4 +308,6 @@ def _check(settings: Settings) -> None:
             )
     own = (OwnPlace(OWN_BACKEND, settings.routing.region),) if settings.model_service.enabled else ()
     check_routes(settings.routes, (*own, *settings.backends))
+    check_storage(settings.storage)
+    check_sources(settings.knowledge.sources)
     check_policies(settings.guardrails.policies, [rule.name for rule in settings.routes])

@@ -1,0 +1,96 @@
+"""The knowledge base of a process, put together from the settings."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Final
+
+from structlog.typing import FilteringBoundLogger
+
+from seekway.app.state import State
+from seekway.core.errors import SeekwayError
+from seekway.core.settings import Settings
+from seekway.knowledge.index.sqlite_index import SqlitePassageIndex, prepare_connection
+from seekway.knowledge.ingest.document_book import DocumentBook
+from seekway.knowledge.ingest.indexing import Indexing
+from seekway.knowledge.ingest.ingester import Ingester
+from seekway.knowledge.knowledge_base import KnowledgeBase
+from seekway.knowledge.parsing.parsed import Bounds
+from seekway.knowledge.parsing.reader_process import DocumentReader
+from seekway.knowledge.retrieval.retriever import Retriever
+from seekway.knowledge.served_models import FindBackend, ServedModels, ServedReranker
+from seekway.storage.sql.database import Database
+from seekway.storage.sql.sqlite import overwrite_deleted
+
+_LOOK_S: Final = 1.0
+RECORDS = "knowledge.sqlite"
+PASSAGES = "passages.sqlite"
+"""A file of its own: a long document that is being indexed shall not keep others from being added."""
+
+
+class Knowledge:
+    """``base`` is for whoever asks; :meth:`run` does the work behind it. Nothing is opened before it is asked for.
+
+    ``find`` gives the backend of a model, ``config`` is the settings file.
+    Raises ``ConfigError`` where PostgreSQL is named and its driver is not installed.
+    """
+
+    def __init__(self, settings: Settings, config: Path | None, find: FindBackend, log: FilteringBoundLogger) -> None:
+        wanted = settings.knowledge
+        self._log = log
+        self._state = State(settings.storage, config)
+        self._records = self._state.records(RECORDS, _make_records, prepare=overwrite_deleted)
+        self._passages = self._state.file(PASSAGES, _make_passages, prepare=prepare_connection)
+        self._models = ServedModels(find)
+        self._reader = DocumentReader(bounds=Bounds(bytes=wanted.max_file_bytes))
+        reranker = None if wanted.rerank_model is None else ServedReranker(find, wanted.rerank_model)
+        book = DocumentBook(self._records, milliseconds)
+        index = SqlitePassageIndex(self._passages)
+        embedder = self._models.embedder
+        indexing = Indexing(book, index, self._reader, embedder, clock=milliseconds)
+        self.base = KnowledgeBase(
+            book,
+            Ingester(book, indexing, clock=milliseconds, at_once=wanted.ingest_at_once, log=self._tell),
+            indexing,
+            index,
+            Retriever(index, embedder, reranker),
+            embedder,
+            wanted.embedding_model,
+            reranks=reranker is not None,
+            max_file_bytes=wanted.max_file_bytes,
+        )
+
+    async def run(self) -> None:
+        """Index what is added, until cancelled."""
+        while True:
+            if self._state.there(RECORDS):
+                try:
+                    await self.base.ingester.run()
+                except SeekwayError as error:
+                    self._log.error("knowledge_not_indexed", error=error.message)
+            await asyncio.sleep(_LOOK_S)
+
+    async def close(self) -> None:
+        """After the last question."""
+        await self._models.close()
+        await self._reader.close()
+        await self._records.close()
+        await self._passages.close()
+
+    def _tell(self, event: str, about: dict[str, str]) -> None:
+        self._log.warning(event, **about)
+
+
+def milliseconds() -> int:
+    """Since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+async def _make_records(database: Database) -> None:
+    await DocumentBook(database, milliseconds).open()
+
+
+async def _make_passages(database: Database) -> None:
+    await SqlitePassageIndex(database).open()
