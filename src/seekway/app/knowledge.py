@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
+import uuid
 from pathlib import Path
-from typing import Final
 
 from structlog.typing import FilteringBoundLogger
 
 from seekway.app.state import State
-from seekway.core.errors import SeekwayError
 from seekway.core.settings import Settings
 from seekway.knowledge.index.sqlite_index import SqlitePassageIndex, prepare_connection
 from seekway.knowledge.ingest.document_book import DocumentBook
 from seekway.knowledge.ingest.indexing import Indexing
 from seekway.knowledge.ingest.ingester import Ingester
+from seekway.knowledge.ingest.lease import Lease
+from seekway.knowledge.ingest.turn import IngestTurn
 from seekway.knowledge.knowledge_base import KnowledgeBase
 from seekway.knowledge.parsing.parsed import Bounds
 from seekway.knowledge.parsing.reader_process import DocumentReader
@@ -24,7 +24,6 @@ from seekway.knowledge.served_models import FindBackend, ServedModels, ServedRer
 from seekway.storage.sql.database import Database
 from seekway.storage.sql.sqlite import overwrite_deleted
 
-_LOOK_S: Final = 1.0
 RECORDS = "knowledge.sqlite"
 PASSAGES = "passages.sqlite"
 """A file of its own: a long document that is being indexed shall not keep others from being added."""
@@ -50,9 +49,17 @@ class Knowledge:
         index = SqlitePassageIndex(self._passages)
         embedder = self._models.embedder
         indexing = Indexing(book, index, self._reader, embedder, clock=milliseconds)
+        ingester = Ingester(book, indexing, clock=milliseconds, at_once=wanted.ingest_at_once, log=self._tell)
+        self._turn = IngestTurn(
+            book,
+            ingester,
+            Lease(self._records, "documents", str(uuid.uuid4())),
+            self._tell,
+            there=lambda: self._state.there(RECORDS),
+        )
         self.base = KnowledgeBase(
             book,
-            Ingester(book, indexing, clock=milliseconds, at_once=wanted.ingest_at_once, log=self._tell),
+            ingester,
             indexing,
             index,
             Retriever(index, embedder, reranker),
@@ -63,14 +70,8 @@ class Knowledge:
         )
 
     async def run(self) -> None:
-        """Index what is added, until cancelled."""
-        while True:
-            if self._state.there(RECORDS):
-                try:
-                    await self.base.ingester.run()
-                except SeekwayError as error:
-                    self._log.error("knowledge_not_indexed", error=error.message)
-            await asyncio.sleep(_LOOK_S)
+        """Index what is added, until cancelled, when it is this process's turn."""
+        await self._turn.run()
 
     async def close(self) -> None:
         """After the last question."""
