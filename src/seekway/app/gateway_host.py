@@ -75,7 +75,7 @@ class GatewayHost:
         self.drain = Drain()
         ledger = RequestLedger(self.drain, self.metrics, AccessLog(settings.log))
         self.front = Front(self._services(settings), model_routes(), ledger, log)
-        self.knowledge = Knowledge(settings, config, self._find, log) if settings.knowledge.enabled else None
+        self.knowledge = Knowledge(settings, config, self._find, self._tell) if settings.knowledge.enabled else None
         self.metrics.registry.register(
             ResilienceFigures(
                 lambda: self._parts.endpoints.values(),
@@ -162,6 +162,9 @@ class GatewayHost:
     async def _find(self, model: str) -> tuple[Backend, str]:
         route = await self.front.services.pipeline.names.route(model)
         return route.member.backend, route.name
+
+    def _tell(self, event: str, about: Mapping[str, str]) -> None:
+        self._log.warning(event, **about)
 
     def _services(self, settings: Settings) -> CallServices:
         """The parts for ``settings``; nothing is taken over before all of them are made."""

@@ -6,14 +6,12 @@ import time
 import uuid
 from pathlib import Path
 
-from structlog.typing import FilteringBoundLogger
-
 from seekway.app.state import State
 from seekway.core.settings import Settings
 from seekway.knowledge.index.sqlite_index import SqlitePassageIndex, prepare_connection
 from seekway.knowledge.ingest.document_book import DocumentBook
 from seekway.knowledge.ingest.indexing import Indexing
-from seekway.knowledge.ingest.ingester import Ingester
+from seekway.knowledge.ingest.ingester import Ingester, Log
 from seekway.knowledge.ingest.lease import Lease
 from seekway.knowledge.ingest.turn import IngestTurn
 from seekway.knowledge.knowledge_base import KnowledgeBase
@@ -32,13 +30,12 @@ PASSAGES = "passages.sqlite"
 class Knowledge:
     """``base`` is for whoever asks; :meth:`run` does the work behind it. Nothing is opened before it is asked for.
 
-    ``find`` gives the backend of a model, ``config`` is the settings file.
+    ``find`` gives the backend of a model, ``config`` is the settings file, ``tell`` hears of what goes wrong behind.
     Raises ``ConfigError`` where PostgreSQL is named and its driver is not installed.
     """
 
-    def __init__(self, settings: Settings, config: Path | None, find: FindBackend, log: FilteringBoundLogger) -> None:
+    def __init__(self, settings: Settings, config: Path | None, find: FindBackend, tell: Log) -> None:
         wanted = settings.knowledge
-        self._log = log
         self._state = State(settings.storage, config)
         self._records = self._state.records(RECORDS, _make_records, prepare=overwrite_deleted)
         self._passages = self._state.file(PASSAGES, _make_passages, prepare=prepare_connection)
@@ -49,12 +46,12 @@ class Knowledge:
         index = SqlitePassageIndex(self._passages)
         embedder = self._models.embedder
         indexing = Indexing(book, index, self._reader, embedder, clock=milliseconds)
-        ingester = Ingester(book, indexing, clock=milliseconds, at_once=wanted.ingest_at_once, log=self._tell)
+        ingester = Ingester(book, indexing, clock=milliseconds, at_once=wanted.ingest_at_once, log=tell)
         self._turn = IngestTurn(
             book,
             ingester,
             Lease(self._records, "documents", str(uuid.uuid4())),
-            self._tell,
+            tell,
             there=lambda: self._state.there(RECORDS),
         )
         self.base = KnowledgeBase(
@@ -79,9 +76,6 @@ class Knowledge:
         await self._reader.close()
         await self._records.close()
         await self._passages.close()
-
-    def _tell(self, event: str, about: dict[str, str]) -> None:
-        self._log.warning(event, **about)
 
 
 def milliseconds() -> int:
