@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 import uuid
 from pathlib import Path
 
+from seekway.app.knowledge_sources import KnowledgeSources
 from seekway.app.state import State
 from seekway.core.settings import Settings
 from seekway.knowledge.index.sqlite_index import SqlitePassageIndex, prepare_connection
@@ -13,6 +15,7 @@ from seekway.knowledge.ingest.document_book import DocumentBook
 from seekway.knowledge.ingest.indexing import Indexing
 from seekway.knowledge.ingest.ingester import Ingester, Log
 from seekway.knowledge.ingest.lease import Lease
+from seekway.knowledge.ingest.source_book import SourceBook
 from seekway.knowledge.ingest.turn import IngestTurn
 from seekway.knowledge.knowledge_base import KnowledgeBase
 from seekway.knowledge.parsing.parsed import Bounds
@@ -47,10 +50,11 @@ class Knowledge:
         embedder = self._models.embedder
         indexing = Indexing(book, index, self._reader, embedder, clock=milliseconds)
         ingester = Ingester(book, indexing, clock=milliseconds, at_once=wanted.ingest_at_once, log=tell)
+        holder = str(uuid.uuid4())
         self._turn = IngestTurn(
             book,
             ingester,
-            Lease(self._records, "documents", str(uuid.uuid4())),
+            Lease(self._records, "documents", holder),
             tell,
             there=lambda: self._state.there(RECORDS),
         )
@@ -66,9 +70,14 @@ class Knowledge:
             max_file_bytes=wanted.max_file_bytes,
         )
 
+        sources = SourceBook(self._records), Lease(self._records, "sources", holder)
+        self._sources = KnowledgeSources(wanted.sources, config, self.base, *sources, tell)
+
     async def run(self) -> None:
-        """Index what is added, until cancelled, when it is this process's turn."""
-        await self._turn.run()
+        """Index what is added and follow the sources, until cancelled, when it is this process's turn."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._turn.run())
+            group.create_task(self._sources.run())
 
     async def close(self) -> None:
         """After the last question."""

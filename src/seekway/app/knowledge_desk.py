@@ -7,6 +7,8 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
+
 from seekway.app.knowledge import Knowledge
 from seekway.catalog.resolve import spec_of_embedding
 from seekway.core.ports import Backend
@@ -52,6 +54,8 @@ async def knowledge_desk(
 ) -> AsyncGenerator[Knowledge]:
     """With ``indexes`` it also indexes what waits, when no other process does."""
     models = OwnModels(settings)
+    # Sources are the gateway's to follow.
+    settings = msgspec.structs.replace(settings, knowledge=msgspec.structs.replace(settings.knowledge, sources=()))
     # What goes wrong with a document stands with the document.
     knowledge = Knowledge(settings, config, models.find, lambda event, about: None)
     try:

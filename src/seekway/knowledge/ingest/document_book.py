@@ -99,11 +99,15 @@ class DocumentBook:
 
     async def purge_dataset(self, tenant: str, dataset: str) -> None:
         """Every trace of one that is marked, when all of its documents are purged."""
-        await self._database.write(
-            lambda connection: connection.run(
+
+        def work(connection: Connection) -> None:
+            gone = connection.run(
                 "delete from kb_datasets where tenant = ? and id = ? and deleted = 1", tenant, dataset
             )
-        )
+            if gone:
+                connection.run("delete from kb_source_files where tenant = ? and dataset = ?", tenant, dataset)
+
+        await self._database.write(work)
 
     async def add(self, tenant: str, dataset: str, new: NewDocument) -> Added:
         """On disk, and waiting, when this returns. One that failed before waits again."""
