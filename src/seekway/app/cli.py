@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "models": ("seekway.app.commands.models:models", "List, pull, remove and quantize models."),
     "keys": ("seekway.app.commands.keys:keys", "Make, list, rotate and revoke the gateway's virtual keys."),
     "cache": ("seekway.app.commands.cache:cache", "Fill the answer cache beforehand, and see what it does."),
+    "kb": ("seekway.app.commands.kb:kb", "Fill, search and measure knowledge bases."),
     "guard": ("seekway.app.commands.guard:guard", "See what the guardrails make of a text, and measure them."),
     "config": ("seekway.app.commands.config:config", "Look at the settings and where they are wrong."),
     "doctor": ("seekway.app.commands.doctor:doctor", "What is installed, what would be used, what is wrong."),

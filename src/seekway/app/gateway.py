@@ -56,7 +56,7 @@ async def serve_gateway(
     Raises ``StartupError`` when the port is taken and ``ConfigError`` when a key is missing.
     """
     check_secrets(settings, config)
-    host = GatewayHost(settings, read, model_service, log)
+    host = GatewayHost(settings, read, model_service, log, config)
     workers = None if worker is None else WorkerMetrics(host.metrics.registry, worker.number, worker.folder)
     grpc = _grpc_front(host, settings, shared=grpc_reserved)
     app = create_app(host.front, metrics=host.metrics, workers=workers, beside=grpc and grpc.serving())

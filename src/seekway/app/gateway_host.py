@@ -13,8 +13,10 @@ from prometheus_client import CollectorRegistry
 from structlog.typing import FilteringBoundLogger
 
 from seekway.app.config_lines import located
+from seekway.app.knowledge import Knowledge
 from seekway.app.secrets_there import check_secrets
 from seekway.core.errors import ConfigError
+from seekway.core.ports import Backend
 from seekway.core.sections.backends import OWN_BACKEND, BackendSettings
 from seekway.core.settings import Settings, find_config, load_settings, read_secret
 from seekway.gateway.authentication import Authenticator
@@ -36,19 +38,24 @@ from seekway.pipeline.quota.figures import QuotaCollector
 from seekway.security.key_file import load_key_table
 from seekway.security.keys import KeyTable
 
-_NEEDS_RESTART = ("model_service", "engine", "catalog", "log", "models", "quota")
+_NEEDS_RESTART = ("model_service", "engine", "catalog", "log", "models", "quota", "storage", "knowledge")
 _NEEDS_RESTART_IN_GATEWAY = ("host", "port", "grpc_port", "workers")
 
 
 class GatewayHost:
     """``settings`` are in force, ``read`` are those of the file and the environment, without what the command line changed of them.
 
-    ``model_service`` is ``host:port`` of the model service, None for none.
+    ``model_service`` is ``host:port`` of the model service, None for none; ``config`` is the settings file.
     Raises ``ConfigError`` when a key is missing.
     """
 
     def __init__(
-        self, settings: Settings, read: Settings, model_service: str | None, log: FilteringBoundLogger
+        self,
+        settings: Settings,
+        read: Settings,
+        model_service: str | None,
+        log: FilteringBoundLogger,
+        config: Path | None = None,
     ) -> None:
         self._settings = settings
         self._read = read
@@ -68,6 +75,7 @@ class GatewayHost:
         self.drain = Drain()
         ledger = RequestLedger(self.drain, self.metrics, AccessLog(settings.log))
         self.front = Front(self._services(settings), model_routes(), ledger, log)
+        self.knowledge = Knowledge(settings, config, self._find, self._tell) if settings.knowledge.enabled else None
         self.metrics.registry.register(
             ResilienceFigures(
                 lambda: self._parts.endpoints.values(),
@@ -85,10 +93,15 @@ class GatewayHost:
 
     async def run(self) -> None:
         """The work behind the requests, until cancelled."""
-        await self._parts.run()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._parts.run())
+            if self.knowledge is not None:
+                group.create_task(self.knowledge.run())
 
     async def close(self) -> None:
         """After the last request: write what is unwritten."""
+        if self.knowledge is not None:
+            await self.knowledge.close()
         await self._parts.close()
 
     def files(self, config: Path | None) -> Iterable[Path]:
@@ -145,6 +158,13 @@ class GatewayHost:
                 now=change.now or None,
                 file=str(config),
             )
+
+    async def _find(self, model: str) -> tuple[Backend, str]:
+        route = await self.front.services.pipeline.names.route(model)
+        return route.member.backend, route.name
+
+    def _tell(self, event: str, about: Mapping[str, str]) -> None:
+        self._log.warning(event, **about)
 
     def _services(self, settings: Settings) -> CallServices:
         """The parts for ``settings``; nothing is taken over before all of them are made."""

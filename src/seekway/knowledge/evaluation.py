@@ -8,7 +8,7 @@ nDCG@k sums 1 / log2(1 + rank) over the relevant among the first k, over the mos
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -90,15 +90,21 @@ async def evaluate(
     methods: Mapping[str, Retrieval],
     *,
     cuts: Sequence[int] = (1, 3, 10),
+    progress: Callable[[int, int], object] = lambda done, total: None,
 ) -> dict[str, dict[str, Figures]]:
-    """For each method, by its name, the figures of each kind of question, those of all under the empty kind."""
+    """For each method, by its name, the figures of each kind of question, those of all under the empty kind.
+
+    ``progress`` is told how many questions of how many have been asked.
+    """
     results: dict[str, dict[str, Figures]] = {}
+    total = len(methods) * len(questions)
     for name, how in methods.items():
         deep = msgspec.structs.replace(how, top_k=max(cuts), score_threshold=None)
-        ranked = [
-            (question, _named(await retriever.retrieve(tenant, datasets, question.question, deep)))
-            for question in questions
-        ]
+        ranked: list[tuple[Question, Sequence[Relevant]]] = []
+        for question in questions:
+            found = await retriever.retrieve(tenant, datasets, question.question, deep)
+            ranked.append((question, _named(found)))
+            progress(len(results) * len(questions) + len(ranked), total)
         kinds = dict.fromkeys(("", *(question.kind for question in questions)))
         results[name] = {
             kind: figures([one for one in ranked if not kind or one[0].kind == kind], cuts) for kind in kinds

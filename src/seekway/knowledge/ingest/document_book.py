@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import uuid
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Final, cast
 
 import msgspec
 
 from seekway.core.errors import InvalidRequest, NotFound
+from seekway.knowledge.ingest.job_book import JobBook, drop_cut
 from seekway.knowledge.ingest.records import (
     DATASET_COLUMNS,
     DOCUMENT_COLUMNS,
@@ -20,7 +20,6 @@ from seekway.knowledge.ingest.records import (
     DocumentKey,
     DocumentRecord,
     NewDocument,
-    Status,
     dataset_of,
     document_of,
 )
@@ -41,6 +40,7 @@ class DocumentBook:
     def __init__(self, database: Database, clock: Callable[[], int]) -> None:
         self._database = database
         self._clock = clock
+        self.jobs = JobBook(database, clock)
 
     async def open(self) -> None:
         """Make or bring up to date the tables."""
@@ -81,23 +81,33 @@ class DocumentBook:
         if not changed:
             raise no_dataset(dataset.id)
 
-    async def mark_dataset_deleted(self, tenant: str, dataset: str) -> None:
-        """It and its documents are seen no more."""
+    async def mark_dataset_deleted(self, tenant: str, dataset: str) -> set[DocumentKey]:
+        """It and its documents are seen no more. Those that somebody was at."""
+        marks = ", ".join("?" * len(UNDER_WAY))
 
-        def work(connection: Connection) -> None:
+        def work(connection: Connection) -> set[DocumentKey]:
             _dataset(connection, tenant, dataset)
+            rows = connection.all(
+                f"select id from kb_documents where tenant = ? and dataset = ? and deleted = 0 and status in ({marks})",  # noqa: S608 - marks only
+                *(tenant, dataset, *UNDER_WAY),
+            )
             connection.run("update kb_datasets set deleted = 1 where tenant = ? and id = ?", tenant, dataset)
             connection.run("update kb_documents set deleted = 1 where tenant = ? and dataset = ?", tenant, dataset)
+            return {DocumentKey(tenant, dataset, str(row[0])) for row in rows}
 
-        await self._database.write(work)
+        return await self._database.write(work)
 
     async def purge_dataset(self, tenant: str, dataset: str) -> None:
         """Every trace of one that is marked, when all of its documents are purged."""
-        await self._database.write(
-            lambda connection: connection.run(
+
+        def work(connection: Connection) -> None:
+            gone = connection.run(
                 "delete from kb_datasets where tenant = ? and id = ? and deleted = 1", tenant, dataset
             )
-        )
+            if gone:
+                connection.run("delete from kb_source_files where tenant = ? and dataset = ?", tenant, dataset)
+
+        await self._database.write(work)
 
     async def add(self, tenant: str, dataset: str, new: NewDocument) -> Added:
         """On disk, and waiting, when this returns. One that failed before waits again."""
@@ -114,7 +124,7 @@ class DocumentBook:
             if row is not None:
                 known = document_of(row)
                 if known.status == "error":
-                    _begin_again(connection, known.key)
+                    begin_again(connection, known.key)
                     known = _document(connection, known.key)
                 return Added(known, True)
             _keep_file(connection, tenant, digest, new.data)
@@ -144,8 +154,8 @@ class DocumentBook:
                 *(new.name, new.mime, digest, len(new.data), new.form, new.language),
                 *(msgspec.json.encode(new.rule).decode(), new.batch or old.batch, *key),
             )
-            _begin_again(connection, key)
-            _drop_cut(connection, key)
+            begin_again(connection, key)
+            drop_cut(connection, key)
             _drop_file(connection, key.tenant, old.digest)
             return _document(connection, key)
 
@@ -188,30 +198,6 @@ class DocumentBook:
 
         return await self._database.read(work)
 
-    async def waiting(self, limit: int) -> list[DocumentKey]:
-        """Of all tenants, the first to come first."""
-        rows = await self._database.read(
-            lambda connection: connection.all(
-                "select tenant, dataset, id from kb_documents where status = 'waiting' and deleted = 0 order by created_at, position limit ?",
-                limit,
-            )
-        )
-        return [DocumentKey(*cast("tuple[str, str, str]", row)) for row in rows]
-
-    async def put_back(self) -> None:
-        """Those that a process which is no more was at wait again."""
-        marks = ", ".join("?" * len(UNDER_WAY))
-        await self._database.write(
-            lambda connection: connection.run(
-                f"update kb_documents set status = 'waiting' where status in ({marks}) and deleted = 0",  # noqa: S608 - marks only
-                *UNDER_WAY,
-            )
-        )
-
-    async def step(self, key: DocumentKey, status: Status, **values: Value) -> None:
-        """The next status, with what became known; nothing where the document is gone."""
-        await _through(self.update(key, {"status": status, **values}))
-
     async def update(self, key: DocumentKey, values: Mapping[str, Value]) -> None:
         assignments = ", ".join(f"{column} = ?" for column in values)
         await self._database.write(
@@ -229,7 +215,10 @@ class DocumentBook:
             document = _document(connection, key)
             if document.status in ("completed", "error"):
                 raise InvalidRequest("The document is not being indexed; there is nothing to pause.")
-            connection.run(f"update kb_documents set status = 'paused', paused_at = ? where {_KEY}", now, *key)  # noqa: S608 - as above
+            connection.run(
+                f"update kb_documents set status = 'paused', paused_at = ?, revision = revision + 1 where {_KEY}",  # noqa: S608 - as above
+                *(now, *key),
+            )
 
         await self._database.write(work)
 
@@ -239,18 +228,19 @@ class DocumentBook:
         def work(connection: Connection) -> None:
             if _document(connection, key).status not in ("paused", "error"):
                 raise InvalidRequest("The document is neither paused nor failed; there is nothing to resume.")
-            _begin_again(connection, key)
+            begin_again(connection, key)
 
         await self._database.write(work)
 
-    async def mark_deleted(self, key: DocumentKey) -> None:
-        """It is seen no more."""
+    async def mark_deleted(self, key: DocumentKey) -> bool:
+        """It is seen no more, and nobody begins to work on it. True where somebody was at it."""
 
-        def work(connection: Connection) -> None:
-            _document(connection, key)
+        def work(connection: Connection) -> bool:
+            under_way = _document(connection, key).status in UNDER_WAY
             connection.run(f"update kb_documents set deleted = 1 where {_KEY}", *key)  # noqa: S608 - as above
+            return under_way
 
-        await self._database.write(work)
+        return await self._database.write(work)
 
     async def marked(self) -> tuple[list[DocumentKey], list[tuple[str, str]]]:
         """Documents and datasets that are marked and not purged."""
@@ -271,71 +261,11 @@ class DocumentBook:
         def work(connection: Connection) -> None:
             row = connection.one(f"select digest from kb_documents where {_KEY} and deleted = 1", *key)  # noqa: S608 - as above
             if row is not None:
-                _drop_cut(connection, key)
+                drop_cut(connection, key)
                 connection.run(f"delete from kb_documents where {_KEY}", *key)  # noqa: S608 - as above
                 _drop_file(connection, key.tenant, str(row[0]))
 
         await self._database.write(work)
-
-    async def keep_cut(self, key: DocumentKey, passages: bytes, values: Mapping[str, Value]) -> None:
-        """What it was cut into, and that it is being indexed."""
-        assignments = ", ".join(f"{column} = ?" for column in values)
-
-        def work(connection: Connection) -> None:
-            _drop_cut(connection, key)
-            connection.run(
-                "insert into kb_cuts (tenant, dataset, document, passages) values (?, ?, ?, ?)", *key, passages
-            )
-            connection.run(f"update kb_documents set {assignments} where {_KEY}", *values.values(), *key)  # noqa: S608 - as above
-
-        await _through(self._database.write(work))
-
-    async def cut(self, key: DocumentKey) -> tuple[bytes | None, list[tuple[int, bytes]]]:
-        """What was kept of it: its passages, and vectors with the number of the text they begin with, in order."""
-
-        def work(connection: Connection) -> tuple[bytes | None, list[tuple[int, bytes]]]:
-            row = connection.one("select passages from kb_cuts where tenant = ? and dataset = ? and document = ?", *key)
-            rows = connection.all(
-                "select first, vectors from kb_embedded where tenant = ? and dataset = ? and document = ? order by first",
-                *key,
-            )
-            vectors = [(first, bytes(body)) for first, body in cast("Sequence[tuple[int, bytes]]", rows)]
-            return (bytes(cast("bytes", row[0])) if row is not None else None), vectors
-
-        return await self._database.read(work)
-
-    async def keep_vectors(self, key: DocumentKey, first: int, vectors: bytes, done: int) -> None:
-        def work(connection: Connection) -> None:
-            connection.run(
-                "insert into kb_embedded (tenant, dataset, document, first, vectors) values (?, ?, ?, ?, ?) "
-                "on conflict (tenant, dataset, document, first) do update set vectors = excluded.vectors",
-                *(*key, first, vectors),
-            )
-            connection.run(f"update kb_documents set segments_done = ? where {_KEY}", done, *key)  # noqa: S608 - as above
-
-        await _through(self._database.write(work))
-
-    async def complete(self, key: DocumentKey) -> None:
-        now = self._clock()
-
-        def work(connection: Connection) -> None:
-            connection.run(
-                f"update kb_documents set status = 'completed', completed_at = ?, error = null, segments_done = segments where {_KEY}",  # noqa: S608 - as above
-                *(now, *key),
-            )
-            _drop_cut(connection, key)
-
-        await self._database.write(work)
-
-
-async def _through(writing: Coroutine[object, object, None]) -> None:
-    """Cancelled, it ends when what it wrote is written, so that nothing is written after what comes next."""
-    task = asyncio.ensure_future(writing)
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        raise
 
 
 def no_dataset(dataset: str) -> NotFound:
@@ -359,9 +289,12 @@ def _document(connection: Connection, key: DocumentKey) -> DocumentRecord:
     return document_of(row)
 
 
-def _begin_again(connection: Connection, key: DocumentKey) -> None:
+def begin_again(connection: Connection, key: DocumentKey) -> None:
     blank = ", ".join(f"{column} = null" for column in _LATER)
-    connection.run(f"update kb_documents set status = 'waiting', error = null, {blank} where {_KEY}", *key)  # noqa: S608 - as above
+    connection.run(
+        f"update kb_documents set status = 'waiting', error = null, revision = revision + 1, {blank} where {_KEY}",  # noqa: S608 - as above
+        *key,
+    )
 
 
 def _keep_file(connection: Connection, tenant: str, digest: str, data: bytes) -> None:
@@ -377,8 +310,3 @@ def _drop_file(connection: Connection, tenant: str, digest: str) -> None:
         "delete from kb_files where tenant = ? and digest = ? and not exists (select 1 from kb_documents d where d.tenant = kb_files.tenant and d.digest = kb_files.digest)",
         *(tenant, digest),
     )
-
-
-def _drop_cut(connection: Connection, key: DocumentKey) -> None:
-    for table in ("kb_cuts", "kb_embedded"):
-        connection.run(f"delete from {table} where tenant = ? and dataset = ? and document = ?", *key)  # noqa: S608 - as above

@@ -29,6 +29,7 @@ from seekway.knowledge.chunking.passages import (
 from seekway.knowledge.cleaning import clean
 from seekway.knowledge.index.passage_index import Dataset, Document, PassageIndex
 from seekway.knowledge.ingest.document_book import DocumentBook
+from seekway.knowledge.ingest.job_book import Claimed, Superseded
 from seekway.knowledge.ingest.records import DatasetRecord, DocumentKey, DocumentRecord
 from seekway.knowledge.parsing.parsed import Parsed
 from seekway.knowledge.passage import Passage, searched_texts
@@ -69,22 +70,23 @@ class Indexing:
         self._clock = clock
         self._count = count
 
-    async def run(self, key: DocumentKey, committing: Callable[[], None]) -> None:
+    async def run(self, claimed: Claimed, committing: Callable[[], None]) -> None:
         """``committing`` is called when the index is about to change; from there on it must not be cancelled.
 
-        Raises ``DocumentUnreadable`` for what is wrong with the file, and what embedder, asker and database raise.
+        Raises :class:`Superseded` where the document is no longer this process's, ``DocumentUnreadable`` for what is wrong with the file, and what embedder, asker and database raise.
         """
+        key = claimed.key
         document = await self._book.document(key)
         dataset = await self._book.dataset(key.tenant, key.dataset)
-        kept, embedded = await self._book.cut(key)
+        kept, embedded = await self._book.jobs.cut(key)
         if kept is None:
-            passages, embedded = await self._cut(document), list[tuple[int, bytes]]()
+            passages, embedded = await self._cut(claimed, document), list[tuple[int, bytes]]()
         else:
             passages = _DECODER.decode(kept)
-            await self._book.step(key, "indexing")
-        vectors = await self._vectors(key, dataset, passages, embedded) if dataset.dimensions else None
+            await self._book.jobs.step(claimed, "indexing")
+        vectors = await self._vectors(claimed, dataset, passages, embedded) if dataset.dimensions else None
         committing()
-        await self._put(key, dataset, passages, vectors)
+        await self._put(claimed, dataset, passages, vectors)
 
     async def describe(self, document: DocumentRecord) -> None:
         """Name, metadata and whether it is found, here and in the index; one that is not there yet will have them."""
@@ -98,26 +100,33 @@ class Indexing:
         with contextlib.suppress(NotFound):
             await self._index.rename(dataset.tenant, dataset.id, dataset.name)
 
-    async def forget(self, key: DocumentKey) -> None:
-        """Every trace of a document that is marked as deleted."""
+    async def hide(self, key: DocumentKey) -> None:
+        """Its passages are found no more, and gone."""
         with contextlib.suppress(NotFound):
             await self._index.delete(key.tenant, key.dataset, key.document)
+
+    async def hide_dataset(self, tenant: str, dataset: str) -> None:
+        with contextlib.suppress(NotFound):
+            await self._index.drop(tenant, dataset)
+
+    async def forget(self, key: DocumentKey) -> None:
+        """Every trace of a document that is marked as deleted."""
+        await self.hide(key)
         await self._book.purge(key)
 
     async def forget_dataset(self, tenant: str, dataset: str) -> None:
         """Every trace of a dataset that is marked, and whose documents are forgotten."""
-        with contextlib.suppress(NotFound):
-            await self._index.drop(tenant, dataset)
+        await self.hide_dataset(tenant, dataset)
         await self._book.purge_dataset(tenant, dataset)
 
-    async def _cut(self, document: DocumentRecord) -> list[Passage]:
-        key = document.key
-        await self._book.step(key, "parsing", started_at=self._clock(), segments=0, segments_done=0)
+    async def _cut(self, claimed: Claimed, document: DocumentRecord) -> list[Passage]:
+        key, jobs = claimed.key, self._book.jobs
+        await jobs.step(claimed, "parsing", started_at=self._clock(), segments=0, segments_done=0)
         parsed = await self._reader.read(await self._book.file(key), document.name, document.mime)
-        await self._book.step(key, "cleaning", parsed_at=self._clock(), characters=len(parsed.text))
+        await jobs.step(claimed, "cleaning", parsed_at=self._clock(), characters=len(parsed.text))
         # Seconds for a long book: not on the event loop.
         parsed = await asyncio.to_thread(clean, parsed, document.rule.cleaning)
-        await self._book.step(key, "splitting", cleaned_at=self._clock(), characters=len(parsed.text))
+        await jobs.step(claimed, "splitting", cleaned_at=self._clock(), characters=len(parsed.text))
         passages = await self._passages(document, parsed)
         if not passages:
             raise DocumentUnreadable(
@@ -126,7 +135,7 @@ class Indexing:
         tokens = sum(self._count(passage.text) for passage in passages)
         encoded = await asyncio.to_thread(_ENCODER.encode, passages)
         found = {"tokens": math.ceil(tokens), "segments": len(passages), "segments_done": 0}
-        await self._book.keep_cut(key, encoded, {"status": "indexing", "split_at": self._clock(), **found})
+        await jobs.keep_cut(claimed, encoded, {"status": "indexing", "split_at": self._clock(), **found})
         return passages
 
     async def _passages(self, document: DocumentRecord, parsed: Parsed) -> list[Passage]:
@@ -148,7 +157,7 @@ class Indexing:
 
     async def _vectors(
         self,
-        key: DocumentKey,
+        claimed: Claimed,
         dataset: DatasetRecord,
         passages: Sequence[Passage],
         embedded: Sequence[tuple[int, bytes]],
@@ -173,19 +182,36 @@ class Indexing:
                 )
             rows[first:past] = found
             done = bisect_right(ends, past)
-            await self._book.keep_vectors(key, first, np.ascontiguousarray(found, "<f4").tobytes(), done)
+            await self._book.jobs.keep_vectors(claimed, first, np.ascontiguousarray(found, "<f4").tobytes(), done)
         return rows
 
     async def _put(
-        self, key: DocumentKey, dataset: DatasetRecord, passages: Sequence[Passage], vectors: Vectors | None
+        self, claimed: Claimed, dataset: DatasetRecord, passages: Sequence[Passage], vectors: Vectors | None
     ) -> None:
+        key = claimed.key
         await self._have_index(dataset)
         now = await self._book.document(key)
         await self._index.put(key.tenant, key.dataset, _indexed(now), passages, vectors)
-        await self._book.complete(key)
+        try:
+            await self._book.jobs.complete(claimed)
+        except Superseded:
+            await self._mend(key)
+            raise
         later = await self._book.document(key)
         if _indexed(later) != _indexed(now):
             await self._index.change(key.tenant, key.dataset, _indexed(later))
+
+    async def _mend(self, key: DocumentKey) -> None:
+        """What was put came too late: nothing of it stays where the document is gone, and another's newer passages are put again."""
+        await self._book.jobs.do_again(key)
+        try:
+            await self._book.document(key)
+        except NotFound:
+            await self.hide(key)
+        try:
+            await self._book.dataset(key.tenant, key.dataset)
+        except NotFound:
+            await self.hide_dataset(key.tenant, key.dataset)
 
     async def _have_index(self, dataset: DatasetRecord) -> None:
         """Made with its first document. Raises ``AlreadyExists`` where one of that name is there that is being deleted."""

@@ -11,6 +11,7 @@ from typing import Final
 from seekway.core.errors import InternalError, RateLimited, SeekwayError, ServerError, StorageUnavailable, unforeseen
 from seekway.knowledge.ingest.document_book import DocumentBook
 from seekway.knowledge.ingest.indexing import Indexing
+from seekway.knowledge.ingest.job_book import Claimed, Superseded
 from seekway.knowledge.ingest.records import Added, DocumentKey, DocumentRecord, NewDocument
 
 Log = Callable[[str, dict[str, str]], None]
@@ -18,6 +19,9 @@ Log = Callable[[str, dict[str, str]], None]
 
 _TRIES: Final = 5
 _FIRST_PAUSE_S: Final = 1.0
+_LOOK_S: Final = 1.0
+_PURGE_LOOK_S: Final = 0.05
+_PURGE_LOOKS: Final = 100
 
 
 class _Job:
@@ -39,7 +43,7 @@ class _Job:
 class Ingester:
     """Adds, replaces, pauses and deletes documents, and while :meth:`run` runs, indexes what waits, ``at_once`` at a time.
 
-    One process at a time works on a database. ``pause`` waits so many seconds before another try where a model or the database could not be reached.
+    One process at a time runs it on a database (:mod:`seekway.knowledge.ingest.turn`); the others add, pause and delete beside it. ``pause`` waits so many seconds before another try where a model or the database could not be reached.
     """
 
     def __init__(
@@ -66,18 +70,23 @@ class Ingester:
 
     async def run(self) -> None:
         """Until it is cancelled. First what an earlier process left is taken up: documents go on, deletions are ended."""
-        await self._book.put_back()
-        documents, datasets = await self._book.marked()
-        for key in documents:
-            await self._indexing.forget(key)
-        for tenant, dataset in datasets:
-            await self._indexing.forget_dataset(tenant, dataset)
-        self._taken_up.set()
-        async with asyncio.TaskGroup() as group:
-            while True:
-                self._wake.clear()
-                await self._start(group)
-                await self._wake.wait()
+        try:
+            await self._book.jobs.put_back()
+            await self._end_deletions()
+            self._taken_up.set()
+            async with asyncio.TaskGroup() as group:
+                while True:
+                    self._wake.clear()
+                    await self._start(group)
+                    # Others may have added, paused or deleted something.
+                    await self._woken(_LOOK_S)
+        finally:
+            self._taken_up.clear()
+
+    async def woken(self, most_s: float) -> None:
+        """Until something is added here, or ``most_s`` have passed; for whoever runs this."""
+        await self._woken(most_s)
+        self._wake.clear()
 
     async def add(self, tenant: str, dataset: str, new: NewDocument) -> Added:
         """On disk when this returns: from here on it is not lost. Raises ``NotFound`` where there is no such dataset."""
@@ -101,28 +110,67 @@ class Ingester:
         self._wake.set()
 
     async def delete(self, key: DocumentKey) -> None:
-        """Every trace of it is gone when this returns; a crash amid it is made good at the next start."""
-        await self._book.mark_deleted(key)
-        async with self._alone(key):
-            await self._indexing.forget(key)
+        """Nothing of it is found when this returns, and every trace is gone; a crash amid it is made good at the next start.
+
+        Where another process was working on it, that process takes the last traces away, and is waited for a few seconds.
+        """
+        here = key in self._jobs
+        elsewhere = await self._book.mark_deleted(key) and not here
+        await self._delete_marked(key, elsewhere=elsewhere)
+        if elsewhere:
+            await self._purged(lambda documents, _: key not in documents)
 
     async def delete_dataset(self, tenant: str, dataset: str) -> None:
         """With all of its documents, as :meth:`delete`."""
-        await self._book.mark_dataset_deleted(tenant, dataset)
+        mine = set(self._jobs)
+        under_way = await self._book.mark_dataset_deleted(tenant, dataset)
         for key in (await self._book.marked())[0]:
             if (key.tenant, key.dataset) == (tenant, dataset):
-                async with self._alone(key):
-                    await self._indexing.forget(key)
-        await self._indexing.forget_dataset(tenant, dataset)
+                await self._delete_marked(key, elsewhere=key in under_way and key not in mine)
+        if under_way <= mine:
+            await self._indexing.forget_dataset(tenant, dataset)
+        else:
+            await self._indexing.hide_dataset(tenant, dataset)
+            await self._purged(lambda _, datasets: (tenant, dataset) not in datasets)
 
     async def idle(self) -> None:
         """Until nothing waits and nothing is worked on; :meth:`run` must run."""
         await self._taken_up.wait()
         while True:
             self._ended.clear()
-            if not self._jobs and not await self._book.waiting(1):
+            if not self._jobs and not await self._book.jobs.waiting(1):
                 return
             await self._ended.wait()
+
+    async def _delete_marked(self, key: DocumentKey, *, elsewhere: bool) -> None:
+        async with self._alone(key):
+            if elsewhere:
+                # What another process may still put is taken away by whoever has the turn, who knows when it is over.
+                await self._indexing.hide(key)
+            else:
+                await self._indexing.forget(key)
+
+    async def _purged(self, over: Callable[[list[DocumentKey], list[tuple[str, str]]], bool]) -> None:
+        for _ in range(_PURGE_LOOKS):
+            if over(*await self._book.marked()):
+                return
+            await self._pause(_PURGE_LOOK_S)
+
+    async def _end_deletions(self) -> None:
+        """Of what is marked and nobody here is deleting already."""
+        documents, datasets = await self._book.marked()
+        for key in documents:
+            if key not in self._held:
+                await self._delete_marked(key, elsewhere=False)
+        held = {(key.tenant, key.dataset) for key in self._held}
+        for tenant, dataset in datasets:
+            if (tenant, dataset) not in held:
+                await self._indexing.forget_dataset(tenant, dataset)
+
+    async def _woken(self, most_s: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(most_s):
+                await self._wake.wait()
 
     @contextlib.asynccontextmanager
     async def _alone(self, key: DocumentKey) -> AsyncGenerator[None]:
@@ -141,11 +189,10 @@ class Ingester:
             self._ended.set()
 
     async def _start(self, group: asyncio.TaskGroup) -> None:
-        if len(self._jobs) >= self._at_once:
-            return
         try:
+            await self._end_deletions()
             # Some of them may be held.
-            waiting = await self._book.waiting(2 * self._at_once + len(self._held))
+            waiting = await self._book.jobs.waiting(2 * self._at_once + len(self._held))
         except StorageUnavailable as error:
             self._tell("documents_not_read", None, error)
             await self._pause(_FIRST_PAUSE_S)
@@ -164,19 +211,32 @@ class Ingester:
         self._ended.set()
 
     async def _work(self, key: DocumentKey) -> None:
-        try:
-            await self._tried(key)
-        except SeekwayError as error:
-            await self._failed(key, error)
-        except Exception as error:  # noqa: BLE001 - the edge of a document's work; the others go on
-            await self._failed(key, unforeseen(error))
+        with contextlib.suppress(Superseded):
+            try:
+                claimed = await self._book.jobs.claim(key)
+            except StorageUnavailable as error:
+                self._tell("documents_not_read", key, error)
+                await self._pause(_FIRST_PAUSE_S)
+                return
+            await self._claimed(claimed)
 
-    async def _tried(self, key: DocumentKey) -> None:
+    async def _claimed(self, claimed: Claimed) -> None:
+        try:
+            await self._tried(claimed)
+        except Superseded:
+            raise
+        except SeekwayError as error:
+            await self._failed(claimed, error)
+        except Exception as error:  # noqa: BLE001 - the edge of a document's work; the others go on
+            await self._failed(claimed, unforeseen(error))
+
+    async def _tried(self, claimed: Claimed) -> None:
+        key = claimed.key
         job, pause = self._jobs[key], _FIRST_PAUSE_S
         for left in reversed(range(_TRIES)):
             job.committing = False
             try:
-                await self._indexing.run(key, job.commits)
+                await self._indexing.run(claimed, job.commits)
             except (ServerError, RateLimited) as error:
                 job.committing = False
                 if not left or isinstance(error, InternalError):
@@ -187,13 +247,14 @@ class Ingester:
             else:
                 return
 
-    async def _failed(self, key: DocumentKey, error: SeekwayError) -> None:
-        self._tell("document_failed", key, error)
+    async def _failed(self, claimed: Claimed, error: SeekwayError) -> None:
+        key = claimed.key
         try:
-            await self._book.step(key, "error", error=error.message, stopped_at=self._clock())
+            await self._book.jobs.step(claimed, "error", error=error.message, stopped_at=self._clock())
         except StorageUnavailable as unwritten:
             # Its status says that it is under way; the next start takes it up.
             self._tell("document_failure_not_kept", key, unwritten)
+        self._tell("document_failed", key, error)
 
     def _tell(self, event: str, key: DocumentKey | None, error: SeekwayError) -> None:
         if self._log is not None:

@@ -68,6 +68,7 @@ class DocumentRecord(msgspec.Struct, frozen=True):
     completed_at: int | None
     paused_at: int | None
     stopped_at: int | None
+    revision: int = 0
 
     @property
     def key(self) -> DocumentKey:

@@ -52,6 +52,11 @@ _TYPES: Final[dict[str, Kind]] = {
 _OLD: Final = {"doc": ".docx", "ppt": ".pptx", "rtf": ".docx", "odt": ".docx", "odp": ".pptx", "msg": ".eml"}
 
 
+def readable(filename: str) -> bool:
+    """Whether its ending is that of a kind which can be read."""
+    return "." in filename and filename.rpartition(".")[2].lower() in _SUFFIXES
+
+
 def parse(data: bytes, filename: str, mime: str | None = None, bounds: Bounds | None = None) -> Parsed:
     """By the name's ending, else by the media type, else by what it begins with; the title is the file's name where it has none.
 

@@ -49,13 +49,14 @@ class PostgresqlDatabase:
     Made without connecting; a connection that broke is made anew for the next work. Raises ``ConfigError`` when psycopg is not installed.
     """
 
-    def __init__(self, url: str, *, connections: int = 4) -> None:
+    def __init__(self, url: str, *, password: str | None = None, connections: int = 4) -> None:
         try:
             import psycopg
         except ImportError as error:
             raise ConfigError("PostgreSQL needs its driver: install seekway[postgresql].", param="storage") from error
         self._psycopg = psycopg
         self._url = url
+        self._password = password
         self._local = threading.local()
         self._opened: list[psycopg.Connection[Row]] = []
         self._threads = ThreadPoolExecutor(connections, thread_name_prefix="postgresql")
@@ -109,7 +110,10 @@ class PostgresqlDatabase:
             return known
         try:
             raw = self._psycopg.connect(
-                self._url, connect_timeout=_CONNECT_S, options=f"-c statement_timeout={_STATEMENT_MS}"
+                self._url,
+                password=self._password,
+                connect_timeout=_CONNECT_S,
+                options=f"-c statement_timeout={_STATEMENT_MS}",
             )
         except self._psycopg.Error as error:
             raise StorageUnavailable(f"PostgreSQL cannot be reached: {_first_line(error)}.") from error

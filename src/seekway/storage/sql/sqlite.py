@@ -122,7 +122,10 @@ class SqliteDatabase:
     ) -> None:
         self._path = path
         self._prepare = prepare
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise StorageUnavailable(f"The folder {path.parent} cannot be made: {error.strerror}.") from error
         self._writing = self._open()
         self._queue: SimpleQueue[_Piece[object] | None] = SimpleQueue()
         self._closed = False
@@ -217,6 +220,11 @@ class SqliteDatabase:
         if piece.error is not None:
             connection.all("rollback to piece")
         connection.all("release piece")
+
+
+def overwrite_deleted(connection: apsw.Connection) -> None:
+    """For ``SqliteDatabase(path, prepare=…)``: the bytes of what is deleted do not stay in the file."""
+    cast("_Raw", connection).execute("pragma secure_delete = on").fetchall()
 
 
 def _closed(path: Path) -> StorageUnavailable:

@@ -11,7 +11,7 @@ import pytest
 from seekway.core.errors import AlreadyExists, InvalidParameter, NotFound
 from seekway.knowledge.index.conditions import Condition, Conditions
 from seekway.knowledge.index.passage_index import Dataset, Document, Hit, MatchedKey, Scope
-from seekway.knowledge.index.sqlite_index import SqlitePassageIndex
+from seekway.knowledge.index.sqlite_index import SqlitePassageIndex, prepare_connection
 from seekway.knowledge.passage import Passage, searched_texts
 from seekway.storage.sql.sqlite import SqliteDatabase
 from tests.fakes.hashed_embedder import HashedEmbedder
@@ -322,3 +322,28 @@ async def test_words_too_common_to_choose_still_order_what_the_rare_ones_chose(
         hit.passage for hit in everything
     ]
     assert await _found(index, "a", everything[:1]) == ["rare thing common words"]
+
+
+async def test_what_another_process_wrote_and_deleted_is_seen(
+    filled: SqlitePassageIndex, embedder: HashedEmbedder, tmp_path: Path
+) -> None:
+    """The other's vectors stand in this one's memory, more of them than candidates are read."""
+    many = [Passage(k, f"退款说明 {k}", 0, 9) for k in range(1, 900)]
+    await _put(filled, embedder, "many", *many)
+    asked = embedder.vector("退款说明 77")
+    database = SqliteDatabase(tmp_path / "knowledge.db", prepare=prepare_connection)
+    try:
+        other = SqlitePassageIndex(database)
+        assert len(await other.by_vector("a", Scope(("book",), 100), asked)) == 100
+        await filled.delete("a", "book", "many")
+        found = await _found(other, "a", await other.by_vector("a", Scope(("book",), 100), asked))
+        assert sorted(found) == sorted(
+            await _found(filled, "a", await filled.by_vector("a", Scope(("book",), 100), asked))
+        )
+        assert found
+        assert other.vectors_held == filled.vectors_held
+        await _put(filled, embedder, "later", Passage(1, "退款说明 77", 0, 9))
+        (best, *_) = await _found(other, "a", await other.by_vector("a", Scope(("book",), 100), asked))
+        assert best == "退款说明 77"
+    finally:
+        await database.close()

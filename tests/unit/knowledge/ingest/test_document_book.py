@@ -35,7 +35,7 @@ async def test_a_document_is_kept_with_its_rule_and_file(book: DocumentBook) -> 
     assert document == added.document
     assert (document.status, document.position, document.rule, document.metadata) == ("waiting", 1, _RULE, {"年": 2026})
     assert await book.file(document.key) == b"text"
-    assert await book.waiting(9) == [document.key]
+    assert await book.jobs.waiting(9) == [document.key]
     with pytest.raises(NotFound):
         await book.document(document.key._replace(tenant="b"))
     with pytest.raises(NotFound):
@@ -49,7 +49,7 @@ async def test_the_same_file_twice_is_known_unless_it_is_cut_otherwise(book: Doc
     assert (again.known, again.document.id) == (True, first.document.id)
     other = await book.add("a", "d", NewDocument("a.txt", b"text", rule=_RULE))
     assert not other.known
-    await book.step(first.document.key, "error", error="broken")
+    await book.jobs.step(await book.jobs.claim(first.document.key), "error", error="broken")
     retried = await book.add("a", "d", NewDocument("a.txt", b"text"))
     assert (retried.known, retried.document.status, retried.document.error) == (True, "waiting", None)
 
@@ -74,8 +74,8 @@ async def test_what_is_under_way_waits_again_after_a_crash_and_the_rest_stays(bo
     keys: dict[str, DocumentKey] = {}
     for status in ("parsing", "cleaning", "splitting", "indexing", "completed", "error", "paused"):
         keys[status] = (await book.add("a", "d", NewDocument("a.txt", status.encode()))).document.key
-        await book.step(keys[status], status)
-    await book.put_back()
+        await book.jobs.step(await book.jobs.claim(keys[status]), status)
+    await book.jobs.put_back()
     found = {one.id: one.status for one in await book.documents("a", "d")}
     assert [found[key.document] for key in keys.values()] == ["waiting"] * 4 + ["completed", "error", "paused"]
 
@@ -86,9 +86,9 @@ async def test_pausing_and_resuming_are_refused_where_they_mean_nothing(book: Do
     with pytest.raises(InvalidRequest):
         await book.again(key)
     await book.pause(key)
-    assert await book.waiting(1) == []
+    assert await book.jobs.waiting(1) == []
     await book.again(key)
-    await book.complete(key)
+    await book.jobs.complete(await book.jobs.claim(key))
     with pytest.raises(InvalidRequest):
         await book.pause(key)
 
@@ -100,7 +100,7 @@ async def test_what_is_marked_as_deleted_is_seen_no_more(book: DocumentBook) -> 
     for asked in (book.document(key), book.dataset("a", "d"), book.documents("a", "d"), book.file(key)):
         with pytest.raises(NotFound):
             await asked
-    assert await book.waiting(1) == []
+    assert await book.jobs.waiting(1) == []
     assert await book.marked() == ([key], [("a", "d")])
     await book.create_dataset(DatasetRecord("a", "new", "handbook"))
     await book.purge(key)

@@ -134,7 +134,7 @@ async def test_a_document_comes_to_be_found(world: _World) -> None:
     moments = [document.started_at, document.parsed_at, document.cleaned_at, document.split_at, document.completed_at]
     assert moments == sorted(moment for moment in moments if moment is not None)
     assert await world.found("line") == 3
-    assert await world.book.cut(key) == (None, [])
+    assert await world.book.jobs.cut(key) == (None, [])
     assert (await world.index.dataset("t", "d")).name == "Handbook"
 
 

@@ -1,0 +1,100 @@
+"""The knowledge base of a process, put together from the settings."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from pathlib import Path
+
+from seekway.app.knowledge_sources import KnowledgeSources
+from seekway.app.state import State
+from seekway.core.settings import Settings
+from seekway.knowledge.index.sqlite_index import SqlitePassageIndex, prepare_connection
+from seekway.knowledge.ingest.document_book import DocumentBook
+from seekway.knowledge.ingest.indexing import Indexing
+from seekway.knowledge.ingest.ingester import Ingester, Log
+from seekway.knowledge.ingest.lease import Lease
+from seekway.knowledge.ingest.source_book import SourceBook
+from seekway.knowledge.ingest.turn import IngestTurn
+from seekway.knowledge.knowledge_base import KnowledgeBase
+from seekway.knowledge.parsing.parsed import Bounds
+from seekway.knowledge.parsing.reader_process import DocumentReader
+from seekway.knowledge.retrieval.retriever import Retriever
+from seekway.knowledge.served_models import FindBackend, ServedModels, ServedReranker
+from seekway.storage.sql.database import Database
+from seekway.storage.sql.sqlite import overwrite_deleted
+
+RECORDS = "knowledge.sqlite"
+PASSAGES = "passages.sqlite"
+"""A file of its own: a long document that is being indexed shall not keep others from being added."""
+
+
+class Knowledge:
+    """``base`` is for whoever asks; :meth:`run` does the work behind it. Nothing is opened before it is asked for.
+
+    ``find`` gives the backend of a model, ``config`` is the settings file, ``tell`` hears of what goes wrong behind.
+    Raises ``ConfigError`` where PostgreSQL is named and its driver is not installed.
+    """
+
+    def __init__(self, settings: Settings, config: Path | None, find: FindBackend, tell: Log) -> None:
+        wanted = settings.knowledge
+        self._state = State(settings.storage, config)
+        self._records = self._state.records(RECORDS, _make_records, prepare=overwrite_deleted)
+        self._passages = self._state.file(PASSAGES, _make_passages, prepare=prepare_connection)
+        self._models = ServedModels(find)
+        self._reader = DocumentReader(bounds=Bounds(bytes=wanted.max_file_bytes))
+        reranker = None if wanted.rerank_model is None else ServedReranker(find, wanted.rerank_model)
+        book = DocumentBook(self._records, milliseconds)
+        index = SqlitePassageIndex(self._passages)
+        embedder = self._models.embedder
+        indexing = Indexing(book, index, self._reader, embedder, clock=milliseconds)
+        ingester = Ingester(book, indexing, clock=milliseconds, at_once=wanted.ingest_at_once, log=tell)
+        holder = str(uuid.uuid4())
+        self._turn = IngestTurn(
+            book,
+            ingester,
+            Lease(self._records, "documents", holder),
+            tell,
+            there=lambda: self._state.there(RECORDS),
+        )
+        self.base = KnowledgeBase(
+            book,
+            ingester,
+            indexing,
+            index,
+            Retriever(index, embedder, reranker),
+            embedder,
+            wanted.embedding_model,
+            reranks=reranker is not None,
+            max_file_bytes=wanted.max_file_bytes,
+        )
+
+        sources = SourceBook(self._records), Lease(self._records, "sources", holder)
+        self._sources = KnowledgeSources(wanted.sources, config, self.base, *sources, tell)
+
+    async def run(self) -> None:
+        """Index what is added and follow the sources, until cancelled, when it is this process's turn."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._turn.run())
+            group.create_task(self._sources.run())
+
+    async def close(self) -> None:
+        """After the last question."""
+        await self._models.close()
+        await self._reader.close()
+        await self._records.close()
+        await self._passages.close()
+
+
+def milliseconds() -> int:
+    """Since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+async def _make_records(database: Database) -> None:
+    await DocumentBook(database, milliseconds).open()
+
+
+async def _make_passages(database: Database) -> None:
+    await SqlitePassageIndex(database).open()
