@@ -39,7 +39,6 @@ class LanguageDirections:
                 texts = [text for pair in PARALLEL_TEXTS for text in pair]
                 vectors = await self._embedder(model).embed(texts, "passage")
                 self._known[model] = _unit(np.asarray(np.mean(vectors[0::2] - vectors[1::2], axis=0), np.float32))
-                self._known[model] = _unit((vectors[0::2] - vectors[1::2]).mean(axis=0))
             return self._known[model]
 
     async def without_language(self, model: str, question: Vectors) -> Vectors:
@@ -48,11 +47,9 @@ class LanguageDirections:
         if direction is None:
             return question
         left = _unit(np.asarray(question - float(question @ direction) * direction, np.float32))
-        left = _unit(question - float(question @ direction) * direction)
         return question if left is None else left
 
 
 def _unit(vector: Vectors) -> Vectors | None:
     length = float(np.linalg.norm(vector))
     return np.asarray(vector / length, np.float32) if length > _LEAST else None
-    return (vector / length).astype(np.float32) if length > _LEAST else None
