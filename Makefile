@@ -30,8 +30,8 @@ $(VENV)/.dev: $(VENV)/.runtime requirements-dev.lock
 	@$(UV) pip install --python $(BIN)/python --require-hashes -r requirements-dev.lock
 	@touch $@
 
-run: $(VENV)/.runtime ## Install what is missing and serve on 127.0.0.1:8000
-	@exec $(BIN)/seekway up
+run: $(VENV)/.runtime ## Install what is missing and serve on 127.0.0.1:8000; CONFIG=FILE for settings of your own
+	@exec $(BIN)/seekway $(if $(CONFIG),--config $(CONFIG)) up
 
 test: check clients unit ## Everything CI checks
 

@@ -1,18 +1,16 @@
-"""A client of the gateway's ``POST /v1/chat/completions``, streaming, for the terminal.
-
-Events are server-sent (https://html.spec.whatwg.org/multipage/server-sent-events.html): blocks of ``data:`` lines, comments begin with a colon.
-"""
+"""A client of the gateway's ``POST /v1/chat/completions``, streaming, for the terminal."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Literal
 
 import aiohttp
 import msgspec
 
+from seekway.app.server_events import events_of
 from seekway.core.errors import (
     AuthenticationFailed,
     BackendProtocolError,
@@ -24,7 +22,6 @@ from seekway.core.errors import (
 )
 
 _IDLE_S = 120.0
-_MOST_EVENT = 4 * 1024 * 1024
 
 
 class Turn(msgspec.Struct, frozen=True):
@@ -144,7 +141,7 @@ class ChatClient:
             ) as response:
                 if response.status != 200:
                     _check(response.status, await response.read())
-                async with aclosing(_events(response)) as events:
+                async with aclosing(events_of(response)) as events:
                     async for event in events:
                         chunk = _decode(event)
                         for said in _said(chunk):
@@ -179,29 +176,6 @@ class ChatClient:
 def open_session() -> aiohttp.ClientSession:
     """Silence of two minutes is a failure; the gateway sends a comment every few seconds while it works."""
     return aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=_IDLE_S))
-
-
-async def _events(response: aiohttp.ClientResponse) -> AsyncGenerator[bytes]:
-    """The data of each event until ``[DONE]``."""
-    data: list[bytes] = []
-    async for line in _lines(response.content.iter_any()):
-        if line.startswith(b"data:"):
-            data.append(line[5:].removeprefix(b" "))
-        elif not line and data:
-            event, data = b"\n".join(data), []
-            if event == b"[DONE]":
-                return
-            yield event
-
-
-async def _lines(blocks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    rest = b""
-    async for block in blocks:
-        *lines, rest = (rest + block).split(b"\n")
-        for line in lines:
-            yield line.removesuffix(b"\r")
-        if len(rest) > _MOST_EVENT:
-            raise BackendProtocolError("The gateway sent a line without an end.")
 
 
 def _decode(event: bytes) -> _Chunk:

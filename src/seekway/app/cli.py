@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "chat": ("seekway.app.commands.chat:chat", "Chat with the running gateway, or ask it one question."),
     "models": ("seekway.app.commands.models:models", "List, pull, remove and quantize models."),
+    "app": ("seekway.app.commands.apps:app", "Import, export, list and run applications."),
     "keys": ("seekway.app.commands.keys:keys", "Make, list, rotate and revoke the gateway's virtual keys."),
     "cache": ("seekway.app.commands.cache:cache", "Fill the answer cache beforehand, and see what it does."),
     "kb": ("seekway.app.commands.kb:kb", "Fill, search and measure knowledge bases."),

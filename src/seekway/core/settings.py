@@ -19,6 +19,7 @@ import msgspec
 from msgspec import Meta
 
 from seekway.core.errors import ConfigError
+from seekway.core.sections.applications import ApplicationSettings, check_applications
 from seekway.core.sections.backends import OWN_BACKEND, BackendSettings
 from seekway.core.sections.cache import CacheSettings
 from seekway.core.sections.gateway import GatewaySettings
@@ -111,6 +112,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         dict[str, str],
         Meta(description="Other names for models; DeepSeek's names point at the default model unless set."),
     ] = {}
+    applications: Annotated[
+        ApplicationSettings, Meta(description="Chatbots, text generators and agents; docs/applications.md.")
+    ] = ApplicationSettings()
     tools: Annotated[
         tuple[ToolProviderSettings, ...],
         Meta(description="Services whose tools agents may call; docs/applications.md."),
@@ -336,6 +340,7 @@ def _check(settings: Settings) -> None:
             )
     own = (OwnPlace(OWN_BACKEND, settings.routing.region),) if settings.model_service.enabled else ()
     check_routes(settings.routes, (*own, *settings.backends))
+    check_applications(settings.applications.files)
     check_tools(settings.tools)
     check_storage(settings.storage)
     check_sources(settings.knowledge.sources)

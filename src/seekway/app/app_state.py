@@ -1,0 +1,27 @@
+"""The store of applications, by the settings."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from seekway.app.state import State
+from seekway.applications.store.app_store import AppStore
+from seekway.core.sections.storage import StorageSettings
+from seekway.storage.sql.database import Database
+
+RECORDS = "applications.sqlite"
+
+
+def app_store(storage: StorageSettings, config: Path | None) -> AppStore:
+    """Opened when it is first asked; ``config`` is the settings file. Raises ``ConfigError`` where PostgreSQL is named and its driver is not installed."""
+    return AppStore(State(storage, config).records(RECORDS, _make), milliseconds)
+
+
+def milliseconds() -> int:
+    """Since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+async def _make(database: Database) -> None:
+    await AppStore(database, milliseconds).open()
