@@ -44,11 +44,12 @@ class Prefixes:
             found.add(key)
             longest[key[0]] = max(longest.get(key[0], 0), len(key))
             grams.update([key[k : k + 2] for k in range(len(key) - 1)])
-        self._found, self._grams, self._longest = found, grams, longest
+        self.found = found
+        self._grams, self._longest = grams, longest
         self.most = max(longest.values(), default=0)
 
     def __contains__(self, letters: str) -> bool:
-        return letters in self._found
+        return letters in self.found
 
     def has_inside(self, pair: str) -> bool:
         """Whether two letters stand beside each other in any of the prefixes."""
@@ -58,7 +59,7 @@ class Prefixes:
         """Where the suffixes of ``letters`` begin that are such a prefix, the shortest first."""
         size = len(letters)
         result: list[int] = []
-        found, grams, longest = self._found, self._grams, self._longest
+        found, grams, longest = self.found, self._grams, self._longest
         for k in range(size - 1, max(size - self.most, 0) - 1, -1):
             if k + 1 < size and letters[k : k + 2] not in grams:
                 break
