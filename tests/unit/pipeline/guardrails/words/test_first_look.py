@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 from unittest.mock import patch
 
 from hypothesis import given, settings
@@ -14,6 +15,7 @@ from seekway.pipeline.guardrails.lists.shipped import shipped_lists
 from seekway.pipeline.guardrails.samples.bundled import benign_files
 from seekway.pipeline.guardrails.words.first_look import FirstLook
 from seekway.pipeline.guardrails.words.word_detector import WordDetector
+from seekway.pipeline.guardrails.words.word_list import parse_word_list
 from tests.unit.pipeline.guardrails.words.test_streams import DETECTOR, PIECES, disguised, streamed, whole
 
 ORDINARY = [
@@ -90,13 +92,54 @@ def test_the_first_look_at_nearly_a_term_says_what_the_whole_scan_does(data: st.
     assert shipped().scan(text, start, final=False) == without_first_look(shipped(), text, start)
 
 
+SPELLED = [
+    "p a s s",
+    "a s s",
+    "s e l l s",
+    "x.a.s.s",
+    "违-禁-词",
+    "k粉",
+    "大麻",
+    "hemp",
+    "工业",
+    "pass the ass",
+    "aaaass",
+]
+
+
+def all_context(detector: WordDetector, text: str, start: int, matches: object) -> int:
+    del text, matches
+    return max(0, start - detector.context_chars)
+
+
+@settings(deadline=None, max_examples=600)
+@given(
+    st.data(),
+    st.lists(st.one_of(st.sampled_from(ORDINARY + SPELLED), disguised(), st.sampled_from(PIECES)), max_size=16),
+)
+def test_no_more_context_than_is_read_decides(data: st.DataObject, pieces: list[str]) -> None:
+    text = "".join(pieces)
+    start = data.draw(st.integers(0, len(text)))
+    scan = DETECTOR.scan(text, start, final=True)
+    with patch.object(WordDetector, "_offset", all_context):
+        assert scan == DETECTOR.scan(text, start, final=True)
+
+
 @settings(deadline=None, max_examples=300)
 @given(
     st.data(),
-    st.lists(st.one_of(st.sampled_from(ORDINARY), disguised(), st.sampled_from(PIECES)), min_size=4, max_size=20).map(
-        "".join
-    ),
+    st.lists(
+        st.one_of(st.sampled_from(ORDINARY + SPELLED), disguised(), st.sampled_from(PIECES)), min_size=4, max_size=20
+    ).map("".join),
 )
 def test_a_long_text_finds_the_same_in_a_stream(data: st.DataObject, text: str) -> None:
     cuts = data.draw(st.lists(st.integers(0, len(text)), max_size=30))
-    assert streamed(text, cuts, [0] * len(cuts)) == whole(text)
+    behind = data.draw(st.lists(st.sampled_from([0, 0, 1, 2, 5, 30]), min_size=len(cuts), max_size=len(cuts)))
+    assert streamed(text, cuts, behind) == whole(text)
+
+
+def test_doubled_letters_that_are_rarely_repeated_are_seen() -> None:
+    detector = WordDetector([parse_word_list("[banned high]\nwwashy\n", Path("list.txt"))])
+    assert detector.scan("a wwash", 0, final=False).safe == 2
+    assert detector.scan("a wwwwash", 0, final=False) == without_first_look(detector, "a wwwwash", 0)
+    assert detector.scan("a wwwwash", 0, final=False).safe == 2
