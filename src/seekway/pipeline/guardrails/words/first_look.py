@@ -26,7 +26,7 @@ class FirstLook:
         new = text[start:]
         if "&" in text or "\\" in text or len(new) > FOUND_CHARS:
             return None
-        raw = new.translate(self._fold)
+        raw = self._fold(new)
         letters = raw.replace(SEPARATOR, "")
         if not letters.isalpha():  # also where there is something invisible, or a digit
             return None if letters or has_signs(new) else len(text)

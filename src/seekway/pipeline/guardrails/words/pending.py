@@ -225,10 +225,10 @@ def begins_word_at(text: str, place: int) -> bool:
     """False only where a letter of an alphabet stands right before ``place``."""
     if may_hold_references(text[max(0, place - REFERENCE_CHARS) : place]):
         return True
-    fold, invisible = characters().fold, characters().invisible
+    known = characters()
     for k in range(place - 1, max(-1, place - GAP_CHARS), -1):
-        if text[k] not in invisible:
-            read = fold.get(ord(text[k]), text[k])
+        if text[k] not in known.invisible:
+            read = known.fold_one(text[k])
             letter = read[-1] if isinstance(read, str) else chr(read)
             return letter == SEPARATOR or not is_alphabetic(letter)
     return True

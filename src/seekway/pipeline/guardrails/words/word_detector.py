@@ -85,7 +85,7 @@ class WordDetector:
         outer = inner - _STRETCH
         if outer <= least or "&" in text or "\\" in text:
             return least
-        letters = letters_of(text[outer:inner].translate(characters().fold))
+        letters = letters_of(characters().fold(text[outer:inner]))
         return outer if len(letters) >= _LETTERS_BEFORE else least
 
     def _sorted_out(
@@ -126,14 +126,14 @@ class WordDetector:
         if is_whole:
             windows.append(source[end : end + term.within])
         for window in windows:
-            raw = window.translate(characters().fold).replace(INVISIBLE, "")
+            raw = characters().fold(window).replace(INVISIBLE, "")
             if any(_stands_in(self._unless[word], raw) for word in term.unless):
                 return Verdict.NO
         return Verdict.YES if is_whole else Verdict.OPEN
 
 
 def _folded_word(word: str) -> str:
-    return letters_of(word.translate(characters().fold))
+    return letters_of(characters().fold(word))
 
 
 def _stands_in(word: str, raw: str) -> bool:
