@@ -5,8 +5,8 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from functools import cache
-from itertools import accumulate, compress
-from operator import ne, not_
+from itertools import accumulate
+from operator import eq
 from typing import NamedTuple
 
 import numpy as np
@@ -99,12 +99,9 @@ class Reading:
         """Letters that are repeated read once."""
         index, folded = self._index, self._folded
         letters = folded.letters
-        changes = [True, *map(ne, letters, letters[1:])]
-        for k in compress(range(len(letters)), map(not_, tuple(changes))):
-            if gap_before(folded, k) == Gap.FAR:
-                changes[k] = True
-        single = "".join(compress(letters, changes))
-        places = [*compress(range(len(letters)), changes), len(letters)]
+        at = folded.places
+        repeated = [k for k in _repeated(letters) if at[k] - at[k - 1] == 1 or gap_before(folded, k) != Gap.FAR]
+        single, places = _without(letters, repeated)
         for key, begin, end in index.letters.find(single):
             if places[end] - places[begin] == end - begin:
                 continue  # nothing is repeated here
@@ -112,7 +109,7 @@ class Reading:
                 if meaning & 3 not in {TERM, SQUEEZED} or _is_exact(index.entries[meaning >> 2]):
                     continue
                 entry = index.entries[meaning >> 2]
-                span = squeezed_span(folded, places[begin : end + 1], entry, final=self._final)
+                span = squeezed_span(folded, list(places[begin : end + 1]), entry, final=self._final)
                 if span is not None:
                     self._add(meaning >> 2, span, judge(span, entry), 0.9)
 
@@ -228,6 +225,23 @@ class Reading:
 
 def _codes(letters: str) -> npt.NDArray[np.uint32]:
     return np.frombuffer(letters.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+
+
+def _repeated(letters: str) -> list[int]:
+    """Which letters are the same as the one before."""
+    if len(letters) < _ARRAY_CHARS:
+        return [k for k, same in enumerate(map(eq, letters, letters[1:]), 1) if same]
+    codes = _codes(letters)
+    found: list[int] = (np.flatnonzero(codes[1:] == codes[:-1]) + 1).tolist()
+    return found
+
+
+def _without(letters: str, dropped: list[int]) -> tuple[str, Sequence[int]]:
+    """``letters`` without some of them, where each of those left stood, and where the text ends."""
+    pieces = [letters[begin:end] for begin, end in zip([0, *[k + 1 for k in dropped]], [*dropped, None], strict=True)]
+    kept = np.ones(len(letters) + 1, dtype=np.bool_)
+    kept[dropped] = False
+    return "".join(pieces), np.flatnonzero(kept).data
 
 
 def _starts(letters: str, spelled: str) -> Sequence[int]:
