@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from functools import lru_cache
 from itertools import accumulate, compress, pairwise
 from typing import Final, NamedTuple
@@ -42,10 +42,14 @@ class OverlapDetector:
 
     def __init__(self, prompt: str, *, min_words: int = 12) -> None:
         self._least = min_words * _WORD_WEIGHT
+        self._fewest = min_words
+        self._run = b"\1" * min_words
         self._prompt = _read(prompt, self._least)
 
     def scan(self, text: str, start: int, *, final: bool) -> Scan:
         if not self._prompt.runs:
+            return Scan((), len(text))
+        if self._is_quiet(_TOKEN.findall(text, start), final=final):
             return Scan((), len(text))
         tokens = _Tokens(text, start)
         count = len(tokens.texts)
@@ -57,6 +61,17 @@ class OverlapDetector:
             if hash(tokens.joined(first, last)) in self._prompt.runs
         ]
         return Scan(findings, len(text) if final else self._safe(text, tokens))
+
+    def _is_quiet(self, written: list[str], *, final: bool) -> bool:
+        """Whether too few words of the prompt follow each other for a run, and the last one begins none of them."""
+        if not written:
+            return True
+        # All at once: each by itself takes twice as long. No word has a line's end in it.
+        if len(written) >= self._fewest and self._run in bytes(
+            map(self._prompt.words.__contains__, "\n".join(written).casefold().split("\n"))
+        ):
+            return False
+        return final or f" {written[-1].casefold()}" not in self._prompt.text
 
     def _safe(self, text: str, tokens: _Tokens) -> int:
         if not tokens.texts or len(text) - tokens.ends[-1] > _MOST_BETWEEN:
@@ -102,7 +117,6 @@ class _Tokens:
             spans = list(compress(spans, kept))
         self.starts = [begin for begin, _ in spans]
         self.ends = [end for _, end in spans]
-        # All at once: each by itself takes twice as long. No word has a line's end in it.
         written = [text[begin:end] for begin, end in spans]
         self.texts = "\n".join(written).casefold().split("\n") if written else []
         self._written = written
@@ -119,14 +133,11 @@ class _Tokens:
         written = self._written[token]
         return _SIGN_WEIGHT if len(written) == 1 and _is_sign(written) else _WORD_WEIGHT
 
-    def runs(self, least: int, words: frozenset[str], count: int) -> Iterator[tuple[int, int]]:
+    def runs(self, least: int, words: Container[str], count: int) -> Iterator[tuple[int, int]]:
         """Of the first ``count`` tokens, from each on the fewest that weigh ``least`` together, first and last; all of them among ``words``."""
-        known = bytes(map(words.__contains__, self.texts))
-        if b"\1" * -(-least // _WORD_WEIGHT) not in known:
-            return
         first = weight = 0
         for last in range(count):
-            if not known[last]:
+            if self.texts[last] not in words:
                 first, weight = last + 1, 0
                 continue
             if not self.follows[last]:
