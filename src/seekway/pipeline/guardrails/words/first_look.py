@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from seekway.pipeline.guardrails.normalise.characters import FIRST_HAN, SEPARATOR, characters, sounds
 from seekway.pipeline.guardrails.normalise.gaps import SEPARATORS
+from seekway.pipeline.guardrails.words.automaton import SHORT
 from seekway.pipeline.guardrails.words.entries import Index
 from seekway.pipeline.guardrails.words.judge import FOUND_CHARS
 from seekway.pipeline.guardrails.words.pending import NO_RUN, before_last_part, begins_word_at
@@ -48,7 +49,8 @@ class FirstLook:
         index = self._index
         if index.pinyin.find(letters):
             return None
-        begun, heads, most = index.prefixes.found, index.pinyin_heads, self._most
+        prefixes, heads, most = index.prefixes, index.pinyin_heads, self._most
+        short = prefixes.short
         at = size = len(raw)
         least = size
         tail = ""
@@ -58,9 +60,11 @@ class FirstLook:
                 tail = word + tail
                 if len(tail) > most:
                     break
-                if (tail in begun or (tail[:3] in heads and index.pinyin_may_become(tail))) and (
-                    at or begins_word_at(text, start)
-                ):
+                if (
+                    tail in short
+                    or (len(tail) > SHORT and tail[:SHORT] in short and prefixes.goes_on(tail))
+                    or (tail[:3] in heads and index.pinyin_may_become(tail))
+                ) and (at or begins_word_at(text, start)):
                     least = at
             at -= 1
         return start + least
