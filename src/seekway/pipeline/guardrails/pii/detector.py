@@ -33,7 +33,11 @@ _CUES: Final = Literals([*people.CUES, *places.CUES, *WECHAT_WORDS])
 _LONGEST_CUE: Final = 18
 # Without these, and without a word that something may follow, there is nothing to find and little to hold.
 _SPEAKING: Final = DIGIT_CHARACTERS | FOLDED | frozenset("@:°")
-_HOLDING: Final = Literals([*people.CUES, *places.CUES, *places.BEGINNINGS, *WECHAT_WORDS])
+_HOLDING: Final = Literals([*people.CUES, *places.CUES, *places.REGIONS, *places.BEFORE, *WECHAT_WORDS])
+_FIRST_END: Final = len(people.CUES)
+_FIRST_REGION: Final = _FIRST_END + len(places.CUES)
+_FIRST_BEFORE: Final = _FIRST_REGION + len(places.REGIONS)
+_SHORT_WORD: Final = 2
 _WORD_LETTERS: Final = "".join(map(chr, sorted(mail.LOCAL))) + "/+("
 _ASCII_LETTERS: Final = frozenset(string.ascii_letters)
 _QUIET_JOINTS: Final = " .(),/'\"-+，"
@@ -91,17 +95,26 @@ class PiiDetector:
     def _quiet(self, text: str, start: int) -> int | None:
         """What :meth:`_scan` has for ``safe`` where ordinary words alone are new; None where it must look."""
         new = text[start:]
-        if not _SPEAKING.isdisjoint(new) or _HOLDING.find(text[max(0, start - _LONGEST_CUE) :]):
+        if not _SPEAKING.isdisjoint(new):
+            return None
+        low = max(0, start - _LONGEST_CUE)
+        hits = _HOLDING.find(text[low:])
+        if hits and any(_speaks(number, low + begin, text, start) for number, begin, _ in hits):
             return None
         size = len(text)
         words = new[-_LONGEST_TOKEN:]
         before = words.rstrip(_WORD_LETTERS)
-        rest = before.rstrip(_QUIET_JOINTS)
-        if rest and rest[-1] in _ASCII_LETTERS:
-            # A short word in capitals or a month's name, which a number may follow.
+        rest = before
+        while (rest := rest.rstrip(_QUIET_JOINTS)) and rest[-1] in _ASCII_LETTERS:
+            # A short word in capitals or a month's name, which a number may follow; what is held may reach back over other capitals.
             last = rest[len(rest.rstrip(_WORD_LETTERS)) :]
-            if last[0] <= "Z" or last[:3].encode("ascii", "replace").lower() in _MONTH_BEGINNINGS:
+            if not last.isalpha() or last[:3].encode("ascii", "replace").lower() in _MONTH_BEGINNINGS:
                 return None
+            if last[0] > "Z":
+                break
+            if len(last) <= _SHORT_WORD:
+                return None
+            rest = rest[: -len(last)]
         held = size - len(words) + len(before)
         if held == size and not text.isascii():
             held = max(start, min(people.held_surname(text), places.held_region(text)))
@@ -138,6 +151,13 @@ class PiiDetector:
         if "address" in self._categories and not window.text.isascii():
             held = min(held, places.held(window.text))
         return held
+
+
+def _speaks(number: int, begin: int, text: str, start: int) -> bool:
+    """Whether the word of :data:`_HOLDING` that stands at ``begin`` may be of something that begins at ``start`` or later."""
+    if _FIRST_END <= number < _FIRST_REGION:
+        return begin > start and text[begin - 1] in places.NUMBERS
+    return begin >= start or not _FIRST_REGION <= number < _FIRST_BEFORE
 
 
 def _moved(one: Finding, by: int) -> Finding:
@@ -182,7 +202,7 @@ def _token_begin(window: Window, start: int) -> int:
         place = begin
         if (
             not DIGITS.isdisjoint(group)
-            or (len(group) <= 2 and group.isupper())
+            or (len(group) <= _SHORT_WORD and group.isupper())
             or group[:3].lower() in _MONTH_BEGINNINGS
         ):
             held = begin
