@@ -33,10 +33,8 @@ _CUES: Final = Literals([*people.CUES, *places.CUES, *WECHAT_WORDS])
 _LONGEST_CUE: Final = 18
 # Without these, and without a word that something may follow, there is nothing to find and little to hold.
 _SPEAKING: Final = DIGIT_CHARACTERS | FOLDED | frozenset("@:°")
-_HOLDING: Final = Literals([*people.CUES, *places.CUES, *places.REGIONS, *places.BEFORE, *WECHAT_WORDS])
-_FIRST_END: Final = len(people.CUES)
-_FIRST_REGION: Final = _FIRST_END + len(places.CUES)
-_FIRST_BEFORE: Final = _FIRST_REGION + len(places.REGIONS)
+_HOLDING: Final = Literals([*places.REGIONS, *places.BEFORE, *people.CUES, *WECHAT_WORDS])
+_REGIONS: Final = len(places.REGIONS)
 _SHORT_WORD: Final = 2
 _WORD_LETTERS: Final = "".join(map(chr, sorted(mail.LOCAL))) + "/+("
 _ASCII_LETTERS: Final = frozenset(string.ascii_letters)
@@ -98,9 +96,8 @@ class PiiDetector:
         if not _SPEAKING.isdisjoint(new):
             return None
         low = max(0, start - _LONGEST_CUE)
-        hits = _HOLDING.find(text[low:])
-        if hits and any(_speaks(number, low + begin, text, start) for number, begin, _ in hits):
-            return None
+        if any(number >= _REGIONS or low + begin >= start for number, begin, _ in _HOLDING.find(text[low:])):
+            return None  # an address begins with its region: one that was passed on begins nothing any more
         size = len(text)
         words = new[-_LONGEST_TOKEN:]
         before = words.rstrip(_WORD_LETTERS)
@@ -151,13 +148,6 @@ class PiiDetector:
         if "address" in self._categories and not window.text.isascii():
             held = min(held, places.held(window.text))
         return held
-
-
-def _speaks(number: int, begin: int, text: str, start: int) -> bool:
-    """Whether the word of :data:`_HOLDING` that stands at ``begin`` may be of something that begins at ``start`` or later."""
-    if _FIRST_END <= number < _FIRST_REGION:
-        return begin > start and text[begin - 1] in places.NUMBERS
-    return begin >= start or not _FIRST_REGION <= number < _FIRST_BEFORE
 
 
 def _moved(one: Finding, by: int) -> Finding:

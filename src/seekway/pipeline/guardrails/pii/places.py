@@ -85,7 +85,7 @@ _REGION_BEGINNINGS: Final = frozenset(region[:size] for region in _REGIONS for s
 _CUES: Final = ("地址：", "地址:", "地址是", "住址：", "住址:", "住在", "收货地址", "家住", "寄到", "送到")
 _PARTS: Final = frozenset("省市区县旗州盟镇乡村道街路巷弄里园苑城座栋楼号室层单元小厦庄屯组")
 _ROADS: Final = frozenset("路街道巷弄村里园苑庄屯区厦")
-NUMBERS: Final = frozenset("0123456789０１２３４５６７８９一二三四五六七八九十百-－甲乙丙A BCD")
+_NUMBERS: Final = frozenset("0123456789０１２３４５６７８９一二三四五六七八九十百-－甲乙丙A BCD")
 _ENDS: Final = frozenset("号號室栋幢楼层弄座")
 CUES: Final = tuple(sorted(_ENDS))
 """Without one of these there is nothing to find here."""
@@ -132,13 +132,13 @@ def _runs(text: str, start: int) -> Iterator[tuple[int, int]]:
     """The stretches that hold a number's word, each from where nothing but an address's characters follow."""
     ends = sorted({at for word in _ENDS for at in _all(text, word, start)})
     for at in ends:
-        if text[at - 1 : at] in NUMBERS and at:
+        if text[at - 1 : at] in _NUMBERS and at:
             yield _run_begin(text, at), at
 
 
 def _run_begin(text: str, end: int) -> int:
     place, floor = end, max(0, end - LONGEST)
-    while place > floor and ("\u4e00" <= text[place - 1] <= "\u9fff" or text[place - 1] in NUMBERS):
+    while place > floor and ("\u4e00" <= text[place - 1] <= "\u9fff" or text[place - 1] in _NUMBERS):
         place -= 1
     return place
 
@@ -177,14 +177,14 @@ def _address(text: str, begin: int) -> tuple[int, int]:
     limit = min(len(text), begin + LONGEST)
     while place < limit and place - last <= _LONGEST_PART:
         char = text[place]
-        if (char in _ENDS and place > begin and text[place - 1] in NUMBERS and road) or (
+        if (char in _ENDS and place > begin and text[place - 1] in _NUMBERS and road) or (
             end and char == "元" and text[place - 1] == "单"
         ):
             end = last = place + 1
         elif char in _PARTS:
             road = road or char in _ROADS
             last = place + 1
-        elif not ("\u4e00" <= char <= "\u9fff" or char in NUMBERS):
+        elif not ("\u4e00" <= char <= "\u9fff" or char in _NUMBERS):
             break
         place += 1
     # A room's number may end an address without a word.
