@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seekway.core.errors import ConfigError
+from seekway.pipeline.guardrails.rules import pattern_syntax
 from seekway.pipeline.guardrails.rules.attack_patterns import ATTACK_PATTERNS
+from seekway.pipeline.guardrails.rules.linear_pattern import LinearPattern
 from seekway.pipeline.guardrails.rules.pattern_detector import Pattern, PatternDetector
 from tests.unit.pipeline.guardrails.streams import found_in_stream, found_in_whole
 from tests.unit.pipeline.stages.cutting import cut_texts
@@ -67,6 +69,35 @@ def test_several_patterns_do_not_disturb_each_other(pieces: list[str]) -> None:
 )
 def test_the_shipped_patterns_find_the_same_in_a_stream(pieces: list[str]) -> None:
     assert found_in_stream(ATTACKS, pieces, ATTACKS.longest) == found_in_whole(ATTACKS, "".join(pieces))
+
+
+LONG_SOURCES = (
+    r"a[^c]{0,14}b", "[ab]{20}", "x(?:ab){2,12}c", r"\bab{11,13}\b", "(?:a|b{12,40}c){1,3}d", "中.{0,30}?国", r"a[ b]{0,11}\b.c", "(?i:x.{10,12}ab){2}",
+)  # fmt: skip
+LONG_PARTS = st.sampled_from(["a", "b", "ab", "bbbbbbbb", "abababab", "x", "c", "d", " ", "中", "国", "aaaaaaaaaaaa"])
+
+
+@pytest.mark.parametrize("source", LONG_SOURCES)
+def test_the_first_look_changes_neither_what_is_found_nor_what_is_held(source: str) -> None:
+    detector = patterns(source)
+    node = pattern_syntax.parse(source)
+    whole, begun = LinearPattern(source), LinearPattern(f"(?:{pattern_syntax.beginnings(node)})\\z")
+
+    @given(cut_texts(LONG_PARTS, 16))
+    def any_cut(pieces: list[str]) -> None:
+        text = "".join(pieces)
+        data = text.encode()
+        found = list(whole.all(data, 0))
+        assert [one.start for one in detector.scan(text, 0, final=True).findings] == [
+            len(data[:begin].decode()) for begin, _ in found
+        ]
+        if not found:
+            open_from = begun.first(data, 0)
+            assert open_from is not None
+            assert detector.scan(text, 0, final=False).safe == len(data[:open_from].decode())
+        assert found_in_stream(detector, pieces, detector.longest) == found_in_whole(detector, text)
+
+    any_cut()
 
 
 def test_only_what_may_still_match_is_held_back() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
@@ -90,3 +91,30 @@ def test_a_stream_finds_what_the_whole_text_holds(name: str, cut_text: tuple[str
     assert sorted((f.start, f.end, f.rule, f.score) for f in found) == sorted(
         (f.start, f.end, f.rule, f.score) for f in expected
     )
+
+
+_NEARLY = [
+    *("北京", "上海市", "海淀区", "中关村大街", "27号", "二十七号楼", "号", "号线", "楼上", "室内", "地址：", "家住", "送到"),
+    *("Jan", "May ", "The ", "A ", "AB ", "GB", "Mr", "Ms ", "x.Jan", "O'Neil ", "foo_", "王", "小明", "先生", "微信", "姓名"),
+    *("说", "今天", " and then ", "we", "，", "。", "\n", "’", "-", "5", "1990", "NI number AB ", "12 34 56 C", "born ", " 4, 1990"),
+]  # fmt: skip
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.lists(st.sampled_from(_NEARLY), max_size=12).map("".join), st.data())
+def test_the_first_look_for_personal_data_changes_nothing(text: str, data: st.DataObject) -> None:
+    cuts = data.draw(st.lists(st.integers(0, len(text)), max_size=20))
+    detector = _detectors()["pii"]
+    found = scanned_in_pieces(detector, text, cuts)
+    with patch.object(PiiDetector, "_quiet", return_value=None):
+        assert found == scanned_in_pieces(detector, text, cuts)
+
+
+@pytest.mark.parametrize(
+    "text", ["NI number AB 12 34 56 C ok", "I live at 北京市海淀区中关村大街27号.", "born May 4, 1990 in Rome"]
+)
+def test_what_begins_with_a_quiet_word_is_held(text: str) -> None:
+    detector = _detectors()["pii"]
+    found = scanned_in_pieces(detector, text, range(1, len(text)))
+    assert found
+    assert found == list(detector.scan(text, 0, final=True).findings)

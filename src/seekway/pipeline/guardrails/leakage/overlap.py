@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Iterator
 from functools import lru_cache
-from itertools import accumulate
+from itertools import accumulate, compress, pairwise
 from typing import Final, NamedTuple
 
 from seekway.pipeline.guardrails.detector import Finding, Scan
@@ -13,6 +14,11 @@ _WORD_WEIGHT, _SIGN_WEIGHT = 10, 3
 """Twelve words weigh as much as forty signs of a script that has no spaces."""
 _MOST_BETWEEN: Final = 8
 _LONGEST_WORD: Final = 64
+# Of scripts that are written without spaces: Thai and its neighbours, kana, Chinese characters.
+_SIGNS: Final = "\u0e00-\u0eff\u3040-\u9fff\uf900-\ufaff\U00020000-\U0010ffff"
+# Single characters of a set: there is nothing to go back to, so that the time is linear. RE2 has no such set of letters as Python's.
+_WORD: Final = re.compile(f"[^\\W_{_SIGNS}]+")
+_TOKEN: Final = re.compile(f"[{_SIGNS}]|[^\\W_{_SIGNS}]+")
 
 
 class Prompt(NamedTuple):
@@ -36,10 +42,14 @@ class OverlapDetector:
 
     def __init__(self, prompt: str, *, min_words: int = 12) -> None:
         self._least = min_words * _WORD_WEIGHT
+        self._fewest = min_words
+        self._run = b"\1" * min_words
         self._prompt = _read(prompt, self._least)
 
     def scan(self, text: str, start: int, *, final: bool) -> Scan:
         if not self._prompt.runs:
+            return Scan((), len(text))
+        if self._is_quiet(_TOKEN.findall(text, start), final=final):
             return Scan((), len(text))
         tokens = _Tokens(text, start)
         count = len(tokens.texts)
@@ -52,6 +62,17 @@ class OverlapDetector:
         ]
         return Scan(findings, len(text) if final else self._safe(text, tokens))
 
+    def _is_quiet(self, written: list[str], *, final: bool) -> bool:
+        """Whether too few words of the prompt follow each other for a run, and the last one begins none of them."""
+        if not written:
+            return True
+        # All at once: each by itself takes twice as long. No word has a line's end in it.
+        if len(written) >= self._fewest and self._run in bytes(
+            map(self._prompt.words.__contains__, "\n".join(written).casefold().split("\n"))
+        ):
+            return False
+        return final or f" {written[-1].casefold()}" not in self._prompt.text
+
     def _safe(self, text: str, tokens: _Tokens) -> int:
         if not tokens.texts or len(text) - tokens.ends[-1] > _MOST_BETWEEN:
             return len(text)
@@ -61,7 +82,7 @@ class OverlapDetector:
         words = self._prompt.words
         while first and tokens.follows[first] and weight < self._least and tokens.texts[first - 1] in words:
             first -= 1
-            weight += tokens.weights[first]
+            weight += tokens.weight(first)
         for at in range(first, last + 1):
             if f" {tokens.joined(at, last)}" in self._prompt.text:
                 return tokens.starts[at]
@@ -84,37 +105,33 @@ class _Tokens:
     """
 
     def __init__(self, text: str, start: int) -> None:
-        self.texts: list[str] = []
-        self.starts: list[int] = []
-        self.ends: list[int] = []
-        self.weights: list[int] = []
-        self.follows: list[bool] = []
-        at, length, before = start, len(text), -1
-        if start and _in_word(text[start - 1]):
-            at = _word_end(text, at)
-        while at < length:
-            character = text[at]
-            if not character.isalnum() and not _is_sign(character):
-                at += 1
-                continue
-            sign = _is_sign(character)
-            end = at + 1 if sign else _word_end(text, at + 1)
-            if end - at > _LONGEST_WORD:
-                before = -1
-            else:
-                self.texts.append(text[at:end])
-                self.starts.append(at)
-                self.ends.append(end)
-                self.weights.append(_SIGN_WEIGHT if sign else _WORD_WEIGHT)
-                self.follows.append(before >= 0 and at - before <= _MOST_BETWEEN)
-                before = end
-            at = end
-        self.texts = "\n".join(self.texts).casefold().split("\n") if self.texts else []
-        self._all = " ".join(self.texts)
-        self._places = [0, *accumulate(len(word) + 1 for word in self.texts)]
+        at = start
+        if start and _WORD.match(text, start - 1) and (rest := _WORD.match(text, at)):
+            at = rest.end()
+        spans = [found.span() for found in _TOKEN.finditer(text, at)]
+        self.follows = [False, *(then - before <= _MOST_BETWEEN for (_, before), (then, _) in pairwise(spans))]
+        if any(end - begin > _LONGEST_WORD for begin, end in spans):
+            kept = [end - begin <= _LONGEST_WORD for begin, end in spans]
+            follows = [follows and before for follows, before in zip(self.follows, [False, *kept], strict=False)]
+            self.follows = list(compress(follows, kept))
+            spans = list(compress(spans, kept))
+        self.starts = [begin for begin, _ in spans]
+        self.ends = [end for _, end in spans]
+        written = [text[begin:end] for begin, end in spans]
+        self.texts = "\n".join(written).casefold().split("\n") if written else []
+        self._written = written
+        self._joined: tuple[str, list[int]] | None = None
 
     def joined(self, first: int, last: int) -> str:
-        return self._all[self._places[first] : self._places[last + 1] - 1]
+        if self._joined is None:
+            places = [0, *accumulate(len(word) + 1 for word in self.texts)]
+            self._joined = " ".join(self.texts), places
+        text, places = self._joined
+        return text[places[first] : places[last + 1] - 1]
+
+    def weight(self, token: int) -> int:
+        written = self._written[token]
+        return _SIGN_WEIGHT if len(written) == 1 and _is_sign(written) else _WORD_WEIGHT
 
     def runs(self, least: int, words: Container[str], count: int) -> Iterator[tuple[int, int]]:
         """Of the first ``count`` tokens, from each on the fewest that weigh ``least`` together, first and last; all of them among ``words``."""
@@ -125,21 +142,11 @@ class _Tokens:
                 continue
             if not self.follows[last]:
                 first, weight = last, 0
-            weight += self.weights[last]
+            weight += self.weight(last)
             while weight >= least:
                 yield first, last
-                weight -= self.weights[first]
+                weight -= self.weight(first)
                 first += 1
-
-
-def _word_end(text: str, at: int) -> int:
-    while at < len(text) and _in_word(text[at]):
-        at += 1
-    return at
-
-
-def _in_word(character: str) -> bool:
-    return character.isalnum() and not (character >= "\u0e00" and _is_sign(character))
 
 
 def _is_sign(character: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -39,19 +40,22 @@ class Folded:
 
     def _fold(self, read: str) -> None:
         self._read = read
-        self._places: list[int] | None = None
-        self.raw = read.translate(characters().fold)
+        self._places: Sequence[int] | None = None
+        self.raw = characters().fold(read)
         self.letters = letters_of(self.raw)
 
     def reread(self, read: str) -> Folded:
         """The same text with some of its characters read as others, as ``read``, which is as long, has them."""
         other = Folded.__new__(Folded)
         other.source, other.text, other._starts, other.is_cut = self.source, self.text, self._starts, self.is_cut
-        other._fold(read)
+        if read == self._read:
+            other._read, other._places, other.raw, other.letters = read, self._places, self.raw, self.letters
+        else:
+            other._fold(read)
         return other
 
     @property
-    def places(self) -> list[int]:
+    def places(self) -> Sequence[int]:
         if self._places is None:  # functools' cached property takes a lock, which costs more than a short text
             self._places = self._find_places()
         return self._places
@@ -68,22 +72,22 @@ class Folded:
                 place -= 1
         return place
 
-    def _find_places(self) -> list[int]:
+    def _find_places(self) -> Sequence[int]:
         if len(self.raw) != len(self._read):
             return self._places_of_expanded()
         if len(self.letters) == len(self.raw):
-            return list(range(len(self.raw)))
+            return range(len(self.raw))
         if len(self.raw) < _ARRAY_CHARS:
             return [k for k, c in enumerate(self.raw) if c not in {SEPARATOR, INVISIBLE}]
         codes = np.frombuffer(self.raw.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
-        found: list[int] = np.flatnonzero((codes != ord(SEPARATOR)) & (codes != 0)).tolist()
-        return found
+        # A list of all would take longer than finding them, and few are asked for.
+        return np.flatnonzero((codes != ord(SEPARATOR)) & (codes != 0)).data
 
     def _places_of_expanded(self) -> list[int]:
-        fold = characters().fold
+        fold = characters().fold_one
         places: list[int] = []
         for place, character in enumerate(self._read):
-            read = fold.get(ord(character), character)
+            read = fold(character)
             if isinstance(read, str):
                 places.extend([place] * len(read))
             elif read not in _DROPPED:

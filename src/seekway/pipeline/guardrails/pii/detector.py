@@ -33,7 +33,9 @@ _CUES: Final = Literals([*people.CUES, *places.CUES, *WECHAT_WORDS])
 _LONGEST_CUE: Final = 18
 # Without these, and without a word that something may follow, there is nothing to find and little to hold.
 _SPEAKING: Final = DIGIT_CHARACTERS | FOLDED | frozenset("@:°")
-_HOLDING: Final = Literals([*people.CUES, *places.CUES, *places.BEGINNINGS, *WECHAT_WORDS])
+_HOLDING: Final = Literals([*places.REGIONS, *places.BEFORE, *people.CUES, *WECHAT_WORDS])
+_REGIONS: Final = len(places.REGIONS)
+_SHORT_WORD: Final = 2
 _WORD_LETTERS: Final = "".join(map(chr, sorted(mail.LOCAL))) + "/+("
 _ASCII_LETTERS: Final = frozenset(string.ascii_letters)
 _QUIET_JOINTS: Final = " .(),/'\"-+，"
@@ -91,17 +93,25 @@ class PiiDetector:
     def _quiet(self, text: str, start: int) -> int | None:
         """What :meth:`_scan` has for ``safe`` where ordinary words alone are new; None where it must look."""
         new = text[start:]
-        if not _SPEAKING.isdisjoint(new) or _HOLDING.find(text[max(0, start - _LONGEST_CUE) :]):
+        if not _SPEAKING.isdisjoint(new):
             return None
+        low = max(0, start - _LONGEST_CUE)
+        if any(number >= _REGIONS or low + begin >= start for number, begin, _ in _HOLDING.find(text[low:])):
+            return None  # an address begins with its region: one that was passed on begins nothing any more
         size = len(text)
         words = new[-_LONGEST_TOKEN:]
         before = words.rstrip(_WORD_LETTERS)
-        rest = before.rstrip(_QUIET_JOINTS)
-        if rest and rest[-1] in _ASCII_LETTERS:
-            # A short word in capitals or a month's name, which a number may follow.
+        rest = before
+        while (rest := rest.rstrip(_QUIET_JOINTS)) and rest[-1] in _ASCII_LETTERS:
+            # A short word in capitals or a month's name, which a number may follow; what is held may reach back over other capitals.
             last = rest[len(rest.rstrip(_WORD_LETTERS)) :]
-            if last[0] <= "Z" or last[:3].encode("ascii", "replace").lower() in _MONTH_BEGINNINGS:
+            if not last.isalpha() or last[:3].encode("ascii", "replace").lower() in _MONTH_BEGINNINGS:
                 return None
+            if last[0] > "Z":
+                break
+            if len(last) <= _SHORT_WORD:
+                return None
+            rest = rest[: -len(last)]
         held = size - len(words) + len(before)
         if held == size and not text.isascii():
             held = max(start, min(people.held_surname(text), places.held_region(text)))
@@ -182,7 +192,7 @@ def _token_begin(window: Window, start: int) -> int:
         place = begin
         if (
             not DIGITS.isdisjoint(group)
-            or (len(group) <= 2 and group.isupper())
+            or (len(group) <= _SHORT_WORD and group.isupper())
             or group[:3].lower() in _MONTH_BEGINNINGS
         ):
             held = begin

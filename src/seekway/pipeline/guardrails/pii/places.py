@@ -89,8 +89,10 @@ _NUMBERS: Final = frozenset("0123456789０１２３４５６７８９一二三�
 _ENDS: Final = frozenset("号號室栋幢楼层弄座")
 CUES: Final = tuple(sorted(_ENDS))
 """Without one of these there is nothing to find here."""
-BEGINNINGS: Final = (*sorted(_REGIONS), *_CUES)
-"""Behind one of these something may come."""
+REGIONS: Final = tuple(sorted(_REGIONS))
+"""With one of these an address begins."""
+BEFORE: Final = _CUES
+"""Behind one of these an address may begin."""
 _LONGEST_PART: Final = 9
 LONGEST: Final = 60
 

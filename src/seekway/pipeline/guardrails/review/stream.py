@@ -109,9 +109,11 @@ class _Held:
         return Tail(self._context, self._held)
 
     def feed(self, text: str, *, final: bool) -> Released:
+        held = self._held + text
+        if not held:
+            return _NOTHING
         context = self._context
         start = len(context)
-        held = self._held + text
         whole = context + held if start else held
         safe = len(whole)
         found: list[Finding] = []

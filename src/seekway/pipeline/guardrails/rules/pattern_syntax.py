@@ -112,6 +112,28 @@ def bounded(node: Node, most: int) -> Node:
             return Choice(tuple(bounded(option, most) for option in options))
 
 
+def loosened(node: Node, count: int, *, keep_least: bool) -> Node:
+    """``node`` with repetitions of ``count`` or more without a bound, and at least ``count`` times where more were asked: it fits all that ``node`` fits, and more.
+
+    Of texts shorter than ``count`` characters, the same ones are beginnings of both, for none can repeat anything so often.
+    ``keep_least`` leaves the lower bounds. What is counted is copied by RE2 as often, so that this is a far smaller automaton.
+    """
+    match node:
+        case Atom():
+            return node
+        case Group(part, flags):
+            return Group(loosened(part, count, keep_least=keep_least), flags)
+        case Repeat(part, least, most, lazy):
+            looser = loosened(part, count, keep_least=keep_least)
+            if most is None or most < count or not shortest(part):
+                return Repeat(looser, least, most, lazy)
+            return Repeat(looser, least if keep_least else min(least, count), None, lazy)
+        case Sequence(parts):
+            return Sequence(tuple(loosened(part, count, keep_least=keep_least) for part in parts))
+        case Choice(options):
+            return Choice(tuple(loosened(option, count, keep_least=keep_least) for option in options))
+
+
 def write(node: Node) -> str:
     """``node`` in RE2's syntax; groups capture nothing."""
     match node:

@@ -26,7 +26,8 @@ from seekway.pipeline.guardrails.words.judge import FOUND_CHARS, is_of_word
 from seekway.pipeline.guardrails.words.readings import Reading, signs_as_letters
 
 _GAPS: Final = SEPARATOR + INVISIBLE
-_NO_RUN: Final = "ww"  # common in addresses: alone it does not tell that letters are repeated, beside others it counts
+NO_RUN: Final = "ww"
+"""Common in addresses: alone it does not tell that letters are repeated, beside others it counts."""
 _FIRST_RUN: Final = 8  # of a Chinese character that begins a term and is repeated, no more are part of what is found
 
 
@@ -54,7 +55,7 @@ class Tail:
     def _read(self, reading: Reading) -> None:
         index, folded = self._index, self._folded
         letters = folded.letters
-        if reading.has_repeats or letters[-1] == letters[-2:-1] or _NO_RUN in letters:
+        if reading.has_repeats or letters[-1] == letters[-2:-1] or NO_RUN in letters:
             self._read_repeats(letters)
         is_ascii = letters.isascii()
         if is_ascii and folded.is_plain and INVISIBLE not in folded.raw:
@@ -171,23 +172,11 @@ class Tail:
         if not pairs and letters[-1] not in index.first_parts:
             return
         if not pairs:
-            self._note(self._before_last_part(letters), self._folded)
+            self._note(before_last_part(index, letters), self._folded)
             return
         first = max(lowest, pairs[0] - index.prefixes.most)
         found = [k for k in range(size - 1, first - 1, -1) if self._may_be_composed(letters, k)]
         self._note(found, self._folded)
-
-    def _before_last_part(self, letters: str) -> list[int]:
-        """Where terms may begin if the last letter is the first component of a character."""
-        index = self._index
-        characters_of = index.first_parts[letters[-1]]
-        last = len(letters) - 1
-        found = [last] if any(one in index.prefixes or one in index.keys for one in characters_of) else []
-        for k in index.prefixes.starts(letters[:-1]):
-            read = letters[k:last]
-            if any(read + one in index.prefixes or read + one in index.keys for one in characters_of):
-                found.append(k)
-        return found
 
     def _may_be_composed(self, letters: str, begin: int) -> bool:
         index = self._index
@@ -212,6 +201,18 @@ class Tail:
         return bool(here)
 
 
+def before_last_part(index: Index, letters: str) -> list[int]:
+    """Where terms may begin if the last letter is the first component of a character, the last ones first."""
+    characters_of = index.first_parts[letters[-1]]
+    last = len(letters) - 1
+    found = [last] if any(one in index.prefixes or one in index.keys for one in characters_of) else []
+    for k in index.prefixes.starts(letters[:-1]):
+        read = letters[k:last]
+        if any(read + one in index.prefixes or read + one in index.keys for one in characters_of):
+            found.append(k)
+    return found
+
+
 def _is_open(folded: Folded) -> bool:
     if not folded.letters:
         return False
@@ -224,10 +225,10 @@ def begins_word_at(text: str, place: int) -> bool:
     """False only where a letter of an alphabet stands right before ``place``."""
     if may_hold_references(text[max(0, place - REFERENCE_CHARS) : place]):
         return True
-    fold, invisible = characters().fold, characters().invisible
+    known = characters()
     for k in range(place - 1, max(-1, place - GAP_CHARS), -1):
-        if text[k] not in invisible:
-            read = fold.get(ord(text[k]), text[k])
+        if text[k] not in known.invisible:
+            read = known.fold_one(text[k])
             letter = read[-1] if isinstance(read, str) else chr(read)
             return letter == SEPARATOR or not is_alphabetic(letter)
     return True

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
-from itertools import accumulate, compress
-from operator import ne, not_
+from collections.abc import Iterator, Sequence
+from functools import cache
+from itertools import accumulate
+from operator import eq
 from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 from seekway.pipeline.guardrails.normalise.characters import FIRST_HAN, sounds
 from seekway.pipeline.guardrails.normalise.folded import Folded
@@ -25,6 +29,7 @@ from seekway.pipeline.guardrails.words.entries import (
 from seekway.pipeline.guardrails.words.judge import Span, Verdict, judge, judge_leet, sounds_alike, squeezed_span
 
 _SIGNS = tuple(sign for sign in LEET if not sign.isdigit())
+_ARRAY_CHARS = 100  # from here on arrays are faster than loops
 NATURAL_PARTS = 3  # so many characters must a term have to be looked for in parts that are words themselves
 _RADICALS = frozenset("氵亻扌讠钅忄艹纟犭饣礻衤冫阝刂攵灬疒宀冖廴辶彳囗匚勹厶")
 
@@ -94,12 +99,9 @@ class Reading:
         """Letters that are repeated read once."""
         index, folded = self._index, self._folded
         letters = folded.letters
-        changes = [True, *map(ne, letters, letters[1:])]
-        for k in compress(range(len(letters)), map(not_, tuple(changes))):
-            if gap_before(folded, k) == Gap.FAR:
-                changes[k] = True
-        single = "".join(compress(letters, changes))
-        places = [*compress(range(len(letters)), changes), len(letters)]
+        at = folded.places
+        repeated = [k for k in _repeated(letters) if at[k] - at[k - 1] == 1 or gap_before(folded, k) != Gap.FAR]
+        single, places = _without(letters, repeated)
         for key, begin, end in index.letters.find(single):
             if places[end] - places[begin] == end - begin:
                 continue  # nothing is repeated here
@@ -107,7 +109,7 @@ class Reading:
                 if meaning & 3 not in {TERM, SQUEEZED} or _is_exact(index.entries[meaning >> 2]):
                     continue
                 entry = index.entries[meaning >> 2]
-                span = squeezed_span(folded, places[begin : end + 1], entry, final=self._final)
+                span = squeezed_span(folded, list(places[begin : end + 1]), entry, final=self._final)
                 if span is not None:
                     self._add(meaning >> 2, span, judge(span, entry), 0.9)
 
@@ -128,24 +130,24 @@ class Reading:
         if is_ascii:
             self._read_pinyin_of(0, letters, letters)
             return
+        spelled = sounds().spelled
+        if len(letters) < _ARRAY_CHARS:
+            self._read_pinyin_of(0, letters, letters.translate(spelled))
+            return
         reach = self._index.most_characters
-        alphabetic = [k for k, letter in enumerate(letters) if letter < FIRST_HAN]
-        begin = end = 0
-        for k in [*alphabetic, len(letters) + 2 * reach]:
-            if k - reach > end:
-                if end:
-                    piece = letters[begin:end]
-                    self._read_pinyin_of(begin, piece, piece.translate(sounds().pinyin))
-                begin = k - reach
-            begin, end = max(0, begin), k + reach
+        alphabetic = np.flatnonzero(_codes(letters) < ord(FIRST_HAN))
+        for near in np.split(alphabetic, np.flatnonzero(np.diff(alphabetic) > 2 * reach) + 1):
+            if len(near):
+                begin = max(0, int(near[0]) - reach)
+                piece = letters[begin : int(near[-1]) + reach]
+                self._read_pinyin_of(begin, piece, piece.translate(spelled))
 
     def _read_pinyin_of(self, base: int, letters: str, spelled: str) -> None:
         index = self._index
         hits = index.pinyin.find(spelled)
         if not hits:
             return
-        known = sounds().pinyin
-        starts = [0, *accumulate([len(known.get(ord(letter), letter)) for letter in letters])]
+        starts = _starts(letters, spelled)
         for key, begin, end in hits:
             first, last = bisect_left(starts, begin), bisect_left(starts, end) - 1
             if starts[first] != begin or starts[last + 1] != end or not letters[first : last + 1].islower():
@@ -160,7 +162,10 @@ class Reading:
     def _read_leet(self) -> None:
         index, folded = self._index, self._folded
         other = signs_as_letters(folded)
+        is_plain = not has_signs(folded.text)
         for key, begin, end in index.leet.find(read_as_leet(other.letters)):
+            if is_plain and other.letters[begin:end].isalpha():
+                continue  # written with letters alone
             span = Span(other, begin, end, final=self._final)
             places = other.places
             written = "".join(
@@ -216,6 +221,47 @@ class Reading:
             for meaning in index.letters.meanings[key]:
                 if meaning & 3 == TERM and (radical or end - begin >= NATURAL_PARTS):
                     yield meaning >> 2, first, last
+
+
+def _codes(letters: str) -> npt.NDArray[np.uint32]:
+    return np.frombuffer(letters.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+
+
+def _repeated(letters: str) -> list[int]:
+    """Which letters are the same as the one before."""
+    if len(letters) < _ARRAY_CHARS:
+        return [k for k, same in enumerate(map(eq, letters, letters[1:]), 1) if same]
+    codes = _codes(letters)
+    found: list[int] = (np.flatnonzero(codes[1:] == codes[:-1]) + 1).tolist()
+    return found
+
+
+def _without(letters: str, dropped: list[int]) -> tuple[str, Sequence[int]]:
+    """``letters`` without some of them, where each of those left stood, and where the text ends."""
+    pieces = [letters[begin:end] for begin, end in zip([0, *[k + 1 for k in dropped]], [*dropped, None], strict=True)]
+    kept = np.ones(len(letters) + 1, dtype=np.bool_)
+    kept[dropped] = False
+    return "".join(pieces), np.flatnonzero(kept).data
+
+
+def _starts(letters: str, spelled: str) -> Sequence[int]:
+    """Where each of ``letters`` begins in what they are ``spelled``, and where the last one ends."""
+    if len(letters) == len(spelled):
+        return range(len(letters) + 1)
+    if len(letters) < _ARRAY_CHARS:
+        known = sounds().pinyin
+        return [0, *accumulate([len(known.get(ord(letter), letter)) for letter in letters])]
+    sizes = _syllable_sizes()
+    starts = np.zeros(len(letters) + 1, dtype=np.intp)
+    np.cumsum(sizes[np.minimum(_codes(letters), len(sizes) - 1)], out=starts[1:])
+    return starts.data
+
+
+@cache
+def _syllable_sizes() -> npt.NDArray[np.intp]:
+    """By code point; the last one is of all that is beyond."""
+    sizes = [len(one) if isinstance(one, str) else 1 for one in sounds().spelled]
+    return np.array([*sizes, 1], dtype=np.intp)
 
 
 def has_signs(text: str) -> bool:

@@ -11,12 +11,15 @@ from seekway.pipeline.guardrails.normalise.entities import REFERENCE_CHARS, may_
 from seekway.pipeline.guardrails.normalise.folded import Folded, letters_of
 from seekway.pipeline.guardrails.normalise.gaps import is_alphabetic
 from seekway.pipeline.guardrails.words.entries import Index
+from seekway.pipeline.guardrails.words.first_look import FirstLook
 from seekway.pipeline.guardrails.words.judge import Verdict, phrase_chars
 from seekway.pipeline.guardrails.words.pending import Tail
 from seekway.pipeline.guardrails.words.readings import Match, Reading
 from seekway.pipeline.guardrails.words.word_list import Term, WordList
 
 _CONTEXT_CHARS: Final = 192  # four gaps, the letters between them, and a reference
+_LETTERS_BEFORE: Final = 5  # whether something is a word of its own is told by no more of them
+_STRETCH: Final = 24  # characters that hold so many letters in ordinary writing
 
 
 class WordDetector:
@@ -30,9 +33,11 @@ class WordDetector:
 
     def __init__(self, lists: Sequence[WordList]) -> None:
         self._index = Index(lists)
+        self._first_look = FirstLook(self._index)
         entries = self._index.entries
         phrases = [phrase_chars(entry) for entry in entries[self._index.first_phrase :]]
         within = [entry.term.within for entry in entries if entry.term is not None and entry.term.within]
+        self._phrase_chars = max(phrases, default=0)
         self._context_chars = (
             max(_CONTEXT_CHARS, *phrases, *within) + REFERENCE_CHARS
             if phrases or within
@@ -50,6 +55,8 @@ class WordDetector:
 
     def scan(self, text: str, start: int, *, final: bool) -> Scan:
         """Findings that begin at ``start`` or after it and before ``safe``."""
+        if not final and (quiet := self._first_look.safe(text, start)) is not None:
+            return Scan((), quiet)
         end = len(text) if final or ("&" not in text and "\\" not in text) else open_reference(text, start)
         offset = start
         if start and may_hold_references(text[max(0, start - REFERENCE_CHARS) : start]):
@@ -57,13 +64,29 @@ class WordDetector:
         folded = Folded(text[offset:end], is_cut=offset > 0)
         reading = Reading(self._index, folded, final=final)
         if reading.matches and offset == start and start:
-            offset = max(0, start - self._context_chars)
+            offset = self._offset(text, start, reading.matches)
             folded = Folded(text[offset:end], is_cut=offset > 0)
             reading = Reading(self._index, folded, final=final)
         safe = end if final else Tail(self._index, text, folded, offset, start).begin(reading)
         if not reading.matches:
             return Scan((), safe)
         return self._sorted_out(reading.matches, folded, offset, start, safe, final=final)
+
+    def _offset(self, text: str, start: int, matches: Sequence[Match]) -> int:
+        """Where that of the context begins that may change what ``matches`` are: mostly a few letters before where a phrase may begin."""
+        least = max(0, start - self._context_chars)
+        entries = self._index.entries
+        reach = self._phrase_chars
+        for match in matches:
+            term = entries[match.number].term
+            if term is not None and term.within > reach:
+                reach = term.within
+        inner = start - reach
+        outer = inner - _STRETCH
+        if outer <= least or "&" in text or "\\" in text:
+            return least
+        letters = letters_of(characters().fold(text[outer:inner]))
+        return outer if len(letters) >= _LETTERS_BEFORE else least
 
     def _sorted_out(
         self, matches: Sequence[Match], folded: Folded, offset: int, start: int, safe: int, *, final: bool
@@ -103,14 +126,14 @@ class WordDetector:
         if is_whole:
             windows.append(source[end : end + term.within])
         for window in windows:
-            raw = window.translate(characters().fold).replace(INVISIBLE, "")
+            raw = characters().fold(window).replace(INVISIBLE, "")
             if any(_stands_in(self._unless[word], raw) for word in term.unless):
                 return Verdict.NO
         return Verdict.YES if is_whole else Verdict.OPEN
 
 
 def _folded_word(word: str) -> str:
-    return letters_of(word.translate(characters().fold))
+    return letters_of(characters().fold(word))
 
 
 def _stands_in(word: str, raw: str) -> bool:

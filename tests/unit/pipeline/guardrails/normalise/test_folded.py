@@ -37,7 +37,7 @@ def test_letters_are_what_a_reader_sees(text: str, letters: str) -> None:
 def test_each_letter_has_its_place(text: str) -> None:
     folded = Folded(text)
     assert len(folded.places) == len(folded.letters)
-    assert folded.places == sorted(folded.places)
+    assert list(folded.places) == sorted(folded.places)
     for letter, place in zip(folded.letters, folded.places, strict=True):
         assert letter in Folded(folded.text[place]).letters
         begin, end = folded.original_span(place, place)
