@@ -77,7 +77,7 @@ def test_a_log_lines_event_is_a_name_that_can_be_searched_for() -> None:
 _WALL_CLOCK = re.compile(r"\btime\.time\b|\bdatetime\.now\(|\btime_ns\(")
 _TELLS_THE_TIME = {
     "app/gateway_host.py": "keys expire on a date",
-    "app/knowledge.py": "documents say when they came",
+    "app/state.py": "documents and conversations say when they came",
     "security/keys.py": "keys expire on a date",
     "pipeline/quota/check_budget.py": "budgets are of days and months, prices of hours",
     "pipeline/cache/redis_store.py": "machines have no other clock in common",

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
-from seekway.app.state import State
+from seekway.app.state import State, milliseconds
 from seekway.applications.store.app_store import AppStore
 from seekway.core.sections.storage import StorageSettings
 from seekway.storage.sql.database import Database
@@ -16,11 +15,6 @@ RECORDS = "applications.sqlite"
 def app_store(storage: StorageSettings, config: Path | None) -> AppStore:
     """Opened when it is first asked; ``config`` is the settings file. Raises ``ConfigError`` where PostgreSQL is named and its driver is not installed."""
     return AppStore(State(storage, config).records(RECORDS, _make), milliseconds)
-
-
-def milliseconds() -> int:
-    """Since 1970."""
-    return time.time_ns() // 1_000_000
 
 
 async def _make(database: Database) -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import time
 import uuid
 from pathlib import Path
 
 from seekway.app.knowledge_sources import KnowledgeSources
-from seekway.app.state import State
+from seekway.app.state import State, milliseconds
 from seekway.core.settings import Settings
 from seekway.knowledge.index.sqlite_index import SqlitePassageIndex, prepare_connection
 from seekway.knowledge.ingest.document_book import DocumentBook
@@ -85,11 +84,6 @@ class Knowledge:
         await self._reader.close()
         await self._records.close()
         await self._passages.close()
-
-
-def milliseconds() -> int:
-    """Since 1970."""
-    return time.time_ns() // 1_000_000
 
 
 async def _make_records(database: Database) -> None:

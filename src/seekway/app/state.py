@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
@@ -70,6 +71,11 @@ class State:
     def there(self, name: str) -> bool:
         """Whether anything was ever kept under ``name``, as far as can be told without opening it."""
         return self._storage.url is not None or (self.directory / name).exists()
+
+
+def milliseconds() -> int:
+    """Since 1970."""
+    return time.time_ns() // 1_000_000
 
 
 def _late(make: Callable[[], Database], ready: Callable[[Database], Awaitable[None]]) -> Database:
