@@ -11,6 +11,7 @@ class Caller(msgspec.Struct, frozen=True):
     """``key_id`` is the key's public name and ``tenant`` whom it belongs to, both empty on an open gateway.
 
     ``priority`` 0 is served first and shed last; ``tags`` are for routing; ``models`` are the names this key may ask for, empty for all.
+    ``app`` is the slug of the application that the key opens, and nothing else; empty for every other key.
     ``limits`` and ``budget`` are the key's own; None leaves it to the rules in the settings.
     A key's callers are one object as long as nothing of the key changes: stages may compare them with ``is``.
     """
@@ -21,6 +22,7 @@ class Caller(msgspec.Struct, frozen=True):
     tags: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
     scopes: tuple[str, ...] = ()
+    app: str = ""
     limits: Allowance | None = None
     budget: Budget | None = None
 

@@ -15,6 +15,8 @@ from starlette.responses import Response
 from seekway.core.errors import InternalError, InvalidRequest, MethodNotAllowed, NotFound, SeekwayError
 from seekway.gateway.dialects.openai_errors import ErrorEnvelope
 from seekway.gateway.dialects.openai_models import ModelList, WireModel
+from seekway.gateway.dify.app_desk import AppDesk, loop_ticks
+from seekway.gateway.dify.app_routes import app_routes
 from seekway.gateway.error_response import error_response, form_for
 from seekway.gateway.front import Front
 from seekway.gateway.openapi import TEXT_METRICS, DescribedApp, answers_of, body_of, health_of
@@ -48,9 +50,11 @@ def create_app(
     ``beside`` is served within it: another way in to the same front.
     """
 
+    desk = AppDesk(front, loop_ticks)
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[GatewayState]:
-        async with front.serving(), beside or nullcontext():
+        async with front.serving(), desk.serving(), beside or nullcontext():
             yield GatewayState(front=front)
 
     app = DescribedApp(title="Seekway", version=version("seekway"), lifespan=lifespan, openapi_url=None)
@@ -64,6 +68,7 @@ def create_app(
     _add_model_routes(app, front)
     _add_health_routes(app, HealthRoutes(front, metrics, workers))
     _add_admin_routes(app, AdminRoutes(front))
+    app.router.routes.extend(app_routes(front, desk))
     documents = DocumentRoutes(front, app)
     app.add_api_route(DOCUMENT, documents.document, include_in_schema=False)
     app.add_api_route("/docs", documents.page, include_in_schema=False)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from seekway.core.caller import ANONYMOUS, Caller
 from seekway.core.errors import AuthenticationFailed, PermissionDenied
 from seekway.pipeline.exchange import Headers
-from seekway.security.keys import ADMIN_SCOPE, METRICS_SCOPE, MODELS_SCOPE, SCOPES, KeyTable, digest_of
+from seekway.security.keys import ADMIN_SCOPE, KNOWLEDGE_SCOPE, METRICS_SCOPE, MODELS_SCOPE, SCOPES, KeyTable, digest_of
 
-__all__ = ["ADMIN_SCOPE", "METRICS_SCOPE", "MODELS_SCOPE", "SCOPES", "Authenticator"]
+__all__ = ["ADMIN_SCOPE", "KNOWLEDGE_SCOPE", "METRICS_SCOPE", "MODELS_SCOPE", "SCOPES", "Authenticator"]
 
 _MODELS = (MODELS_SCOPE,)
 
@@ -18,6 +18,11 @@ class Authenticator:
     def __init__(self, table: KeyTable | None) -> None:
         self._table = table
 
+    @property
+    def open(self) -> bool:
+        """Whether no key is needed."""
+        return self._table is None
+
     def check(self, headers: Headers, *scopes: str) -> Caller:
         """The key's caller; raises ``AuthenticationFailed`` without saying what was wrong with the key, which is never logged.
 
@@ -26,14 +31,21 @@ class Authenticator:
         """
         if self._table is None:
             return ANONYMOUS
+        caller = self.identify(headers)
+        if (scopes or _MODELS)[0] not in caller.scopes and not set(scopes).intersection(caller.scopes):
+            raise PermissionDenied(f"This API key has no scope {(scopes or _MODELS)[0]!r}; use one that has.")
+        return caller
+
+    def identify(self, headers: Headers) -> Caller:
+        """The key's caller, whatever the key opens. Raises ``AuthenticationFailed``."""
+        if self._table is None:
+            return ANONYMOUS
         digest = headers.key_digest
         if digest is None:
             digest = headers.key_digest = _digest(headers)
         caller = self._table.lookup(digest)
         if caller is None:
             raise AuthenticationFailed("This API key is not known here.")
-        if (scopes or _MODELS)[0] not in caller.scopes and not set(scopes).intersection(caller.scopes):
-            raise PermissionDenied(f"This API key has no scope {(scopes or _MODELS)[0]!r}; use one that has.")
         return caller
 
 

@@ -8,7 +8,9 @@ from contextlib import asynccontextmanager
 
 from structlog.typing import FilteringBoundLogger
 
+from seekway.applications.service import Applications
 from seekway.core.errors import Overloaded
+from seekway.core.sections.applications import ApplicationSettings
 from seekway.gateway.model_call import CallServices
 from seekway.gateway.operations.table import ModelRoute, fast_routes
 from seekway.gateway.request_ledger import RequestLedger
@@ -31,6 +33,10 @@ class Front:
         self.routes = routes
         self.ledger = ledger
         self.log = log
+        self.applications: Applications | None = None
+        """Set before serving where there are some."""
+        self.application_settings = ApplicationSettings()
+        """Those in force; read at the beginning of each request."""
         self.connections: Sweep[Swept] = Sweep(_CONNECTIONS_S)
         self.fast = fast_routes(routes)
         self.head_defaults: list[tuple[bytes, bytes]] = []

@@ -20,14 +20,16 @@ from seekway.core.allowance import Allowance, Budget
 from seekway.core.caller import Caller
 
 Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+Slug = Annotated[str, Meta(pattern=r"^([a-z0-9][a-z0-9-]{0,62})?$")]
 Clock = Callable[[], float]
 T = TypeVar("T")
 
 MODELS_SCOPE = "models"
 ADMIN_SCOPE = "admin"
 METRICS_SCOPE = "metrics"
-SCOPES = (MODELS_SCOPE, ADMIN_SCOPE, METRICS_SCOPE)
-"""``models`` opens the model routes, ``admin`` those that tell of the gateway and change it, ``metrics`` the page that is scraped."""
+KNOWLEDGE_SCOPE = "knowledge"
+SCOPES = (MODELS_SCOPE, ADMIN_SCOPE, METRICS_SCOPE, KNOWLEDGE_SCOPE)
+"""``models`` opens the model routes, ``admin`` those that tell of the gateway and change it, ``metrics`` the page that is scraped, ``knowledge`` the tenant's knowledge bases."""
 
 
 class Retired(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -38,7 +40,10 @@ class Retired(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class KeyRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """One virtual key as it is kept. Times are Unix seconds; ``expires`` and ``revoked`` None: never, not."""
+    """One virtual key as it is kept. Times are Unix seconds; ``expires`` and ``revoked`` None: never, not.
+
+    ``app`` is the slug of the one application that the key opens: it opens nothing else, whatever its ``scopes`` are.
+    """
 
     id: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[\w.-]+$")]
     digest: Digest
@@ -46,6 +51,7 @@ class KeyRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     tenant: str = ""
     note: str = ""
     scopes: tuple[str, ...] = (MODELS_SCOPE,)
+    app: Slug = ""
     models: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     priority: Annotated[int, Meta(ge=0, le=9)] = 1
@@ -56,9 +62,10 @@ class KeyRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     budget: Budget | None = None
 
 
-def make_secret() -> str:
-    """A new key: 256 random bits, written as DeepSeek writes its keys."""
-    return f"sk-{secrets.token_urlsafe(32)}"
+def make_secret(scopes: tuple[str, ...] = (MODELS_SCOPE,), app: str = "") -> str:
+    """A new key: 256 random bits, written as DeepSeek writes its keys, or as Dify does where it opens an application or knowledge alone."""
+    prefix = "app" if app else "dataset" if scopes == (KNOWLEDGE_SCOPE,) else "sk"
+    return f"{prefix}-{secrets.token_urlsafe(32)}"
 
 
 def digest_of(key: bytes) -> bytes:
@@ -119,7 +126,8 @@ class KeyTable:
             priority=record.priority,
             tags=one(record.tags),
             models=one(record.models),
-            scopes=one(record.scopes),
+            scopes=() if record.app else one(record.scopes),
+            app=one(record.app),
             limits=one(record.limits),
             budget=one(record.budget),
         )

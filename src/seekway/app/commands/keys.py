@@ -86,6 +86,7 @@ class _Money(click.ParamType[Budget]):
 @click.option("--id", "key_id", help="The key's public name; default a random one.")
 @click.option("--note", default="", help="What it is for; only for you.")
 @click.option("--scope", "scopes", multiple=True, type=click.Choice(SCOPES), help="What it opens; default models.")
+@click.option("--app", default="", help="The application that it opens, and nothing else; its name in addresses.")
 @click.option("--model", "models", multiple=True, help="A model it may ask for; default all.")
 @click.option("--tag", "tags", multiple=True, help="A tag for routing and limits.")
 @click.option("--priority", type=click.IntRange(0, 9), default=1, help="0 is served first and shed last; default 1.")
@@ -103,6 +104,7 @@ def create(
     key_id: str | None,
     note: str,
     scopes: tuple[str, ...],
+    app: str,
     models: tuple[str, ...],
     tags: tuple[str, ...],
     priority: int,
@@ -117,18 +119,23 @@ def create(
     Examples:
       seekway keys create --tenant shop
       seekway keys create --tenant shop --model deepseek-flash --expires 90d --budget 100CNY/month
+      seekway keys create --app customer-service
       seekway keys create --scope models --scope admin --note "our own console"
+      seekway keys create --scope knowledge --tenant shop
       seekway keys create --tenant service --requests-per-second 300 --json
     """
     own = {name: value for name, value in limits.items() if value is not None}
-    secret = make_secret()
+    if app and scopes:
+        raise click.UsageError("A key of an application opens nothing else; leave --scope out, or --app.")
+    secret = make_secret(scopes or (MODELS_SCOPE,), app)
     fields = {
         "id": key_id or f"k-{secrets.token_hex(4)}",
         "digest": digest_of(secret.encode()).hex(),
         "created": int(time.time()),
         "tenant": tenant,
         "note": note,
-        "scopes": scopes or (MODELS_SCOPE,),
+        "scopes": () if app else scopes or (MODELS_SCOPE,),
+        "app": app,
         "models": models,
         "tags": tags,
         "priority": priority,
@@ -176,7 +183,7 @@ def list_keys(command_line: CommandLine, tenant: str | None, as_json: bool) -> N
             r.id,
             r.tenant,
             key_state(r, now),
-            " ".join(r.scopes),
+            f"app {r.app}" if r.app else " ".join(r.scopes),
             " ".join(r.models) or "all",
             _date(r.created),
             _date(r.expires) if r.expires is not None else "never",
@@ -219,7 +226,9 @@ def rotate(command_line: CommandLine, key_id: str, grace: int, as_json: bool) ->
       seekway keys rotate k-3f9c2a71 --grace 0
       seekway keys rotate k-3f9c2a71 --grace 7d
     """
-    secret, now = make_secret(), int(time.time())
+    path, now = _file(command_line), int(time.time())
+    known = _find(read_keys(path), key_id)
+    secret = make_secret(known.scopes, known.app)
 
     def turn(record: KeyRecord) -> KeyRecord:
         if record.revoked is not None:
@@ -229,7 +238,7 @@ def rotate(command_line: CommandLine, key_id: str, grace: int, as_json: bool) ->
             kept = (*kept, Retired(record.digest, now + grace))
         return msgspec.structs.replace(record, digest=digest_of(secret.encode()).hex(), retired=kept)
 
-    record = _change_one(_file(command_line), key_id, turn)
+    record = _change_one(path, key_id, turn)
     _print_secret(record, secret, as_json)
 
 

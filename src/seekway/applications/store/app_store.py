@@ -21,6 +21,7 @@ class AppStore:
 
     def __init__(self, database: Database, clock: Callable[[], int]) -> None:
         self._database = database
+        self.clock = clock
         self.apps = AppRows(database, clock)
         self.conversations = ConversationRows(database, clock)
         self.messages = MessageRows(database, clock)

@@ -129,6 +129,9 @@ class ConversationRows:
 
         return await self._database.read(work)
 
+    async def variable(self, conversation: str, variable: str) -> Variable:
+        return await self._database.read(lambda connection: variable_of(connection, conversation, variable))
+
     async def set_variable(self, conversation: str, variable: str, value: Any) -> Variable:
         """The caller has seen that ``value`` is of its type. Raises ``NotFound``."""
         now = self._clock()

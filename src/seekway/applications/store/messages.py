@@ -9,7 +9,7 @@ import msgspec
 
 from seekway.applications.records import Conversation, Feedback, Message, Rating, Thought
 from seekway.applications.store.conversations import CONVERSATIONS, conversation_of
-from seekway.applications.store.table import Table
+from seekway.applications.store.table import Table, like
 from seekway.core.errors import NotFound
 from seekway.storage.sql.database import Connection, Database, Value
 
@@ -111,6 +111,16 @@ class MessageRows:
             return found[:limit], len(found) > limit
 
         return await self._database.read(work)
+
+    async def carries(self, app: str, upload: str) -> bool:
+        """Whether a message of ``app`` came with that file."""
+        found = await self._database.read(
+            lambda connection: connection.one(
+                "select 1 from app_messages where app = ? and files <> '[]' and files like ? escape '!' limit 1",
+                *(app, like(f'"upload":"{upload}"')),
+            )
+        )
+        return found is not None
 
     async def thoughts(self, messages: Sequence[str]) -> dict[str, list[Thought]]:
         """Of each message that has some, in their order."""
