@@ -238,6 +238,7 @@ async def test_a_client_that_goes_ends_the_work(client: Client, body: object) ->
     client.fake.script = (AnswerDelta("So"), asyncio.Event())
     async with client.served.connect() as connection:
         await connection.send("POST", "/v1/chat-messages", json.dumps(body).encode(), client.head())
+        await asyncio.wait_for(client.fake.working.wait(), 10)
         if body is STREAM:
             await connection.head()
             assert b"So" in await connection.piece()
@@ -305,7 +306,7 @@ async def test_a_question_is_on_record(client: Client) -> None:
     await client.ask("POST", "/chat-messages", STREAM)
     await asyncio.wait_for(client.served.drain.wait_idle(), 10)
     (line,) = [json.loads(line) for line in client.served.log().splitlines() if "/v1/chat-messages" in line]
-    assert (line["route"], line["model"], line["status"], line["key"]) == ("/v1/chat-messages", "app:helper", 200, CHAT)
+    assert (line["path"], line["model"], line["status"], line["key"]) == ("/v1/chat-messages", "app:helper", 200, CHAT)
     metrics = (await client.served.ask("GET", "/metrics")).body.decode()
     assert 'seekway_tokens_total{model="app:helper",type="output"} 3' in metrics
     assert 'gen_ai_operation_name="chat-messages"' in metrics
