@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from typing import Any
 
 import pytest
 
@@ -18,8 +19,8 @@ from tests.fakes.applications import SOURCE, FakeApplications
 from tests.integration.dify_apps.conftest import AGENT, CHAT, WRITER, Client, events_of, refusal_of
 from tests.integration.gateway.served import serving
 
-HI = {"inputs": {}, "query": "Hi", "user": "ann"}
-STREAM = {**HI, "response_mode": "streaming"}
+HI: dict[str, object] = {"inputs": {}, "query": "Hi", "user": "ann"}
+STREAM: dict[str, object] = {**HI, "response_mode": "streaming"}
 USAGE = {
     "prompt_tokens": 7,
     "prompt_unit_price": "0.15",
@@ -199,7 +200,7 @@ async def test_what_comes_with_a_question_arrives(client: Client) -> None:
         {"type": "image", "transfer_method": "remote_url", "url": "https://x.test/a.png"},
         {"type": "document", "transfer_method": "local_file", "upload_file_id": "u", "url": ""},
     ]
-    more = {"inputs": {"city": "Köln"}, "files": files, "auto_generate_name": False}
+    more: dict[str, Any] = {"inputs": {"city": "Köln"}, "files": files, "auto_generate_name": False}
     again = await client.chat("And?", conversation_id=first["conversation_id"], **more)
     asked = client.fake.asked[1][2]
     assert again["conversation_id"] == first["conversation_id"] == asked.conversation

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from typing import Any, cast
 
 import pytest
 
@@ -16,8 +17,9 @@ REPLY = {"score_threshold": 0.8, "embedding_provider_name": "seekway", "embeddin
 
 def nulls_of(told: object) -> list[object]:
     if isinstance(told, dict):
-        return [name for name, value in told.items() if value is None or nulls_of(value)]
-    return [one for one in told if one is None or nulls_of(one)] if isinstance(told, list) else []
+        members = cast("dict[str, object]", told).items()
+        return [name for name, value in members if value is None or nulls_of(value)]
+    return [one for one in cast("list[object]", told) if one is None or nulls_of(one)] if isinstance(told, list) else []
 
 
 async def test_an_application_tells_what_it_is(client: Client) -> None:
@@ -38,12 +40,10 @@ async def test_an_application_tells_what_it_is(client: Client) -> None:
 
 
 async def test_parameters_are_those_of_the_definition(client: Client) -> None:
-    told = await client.ok("GET", "/parameters?user=ann", None)
+    told: dict[str, Any] = await client.ok("GET", "/parameters?user=ann", None)
     assert not nulls_of(told)
     assert (told["opening_statement"], told["suggested_questions"]) == ("Welcome", ["Why?"])
-    switches = {
-        name: value["enabled"] for name, value in told.items() if isinstance(value, dict) and "enabled" in value
-    }
+    switches = {name: value["enabled"] for name, value in told.items() if "enabled" in value}
     assert switches == {
         "suggested_questions_after_answer": True,
         "speech_to_text": False,

@@ -83,6 +83,7 @@ async def test_messages_are_read_backwards_and_given_forwards(client: Client) ->
 async def test_another_user_sees_nothing(client: Client) -> None:
     made = await client.chat()
     conversation, message = made["conversation_id"], made["id"]
+    question: dict[str, object] = {"inputs": {}, "query": "x", "user": "bob", "conversation_id": conversation}
     for method, path, body in (
         ("GET", f"/messages?conversation_id={conversation}&user=bob", None),
         ("GET", f"/messages?conversation_id={conversation}", None),
@@ -91,7 +92,7 @@ async def test_another_user_sees_nothing(client: Client) -> None:
         ("POST", f"/conversations/{conversation}/name", {"name": "x", "user": "bob"}),
         ("DELETE", f"/conversations/{conversation}", {"user": "bob"}),
         ("GET", f"/conversations/{conversation}/variables?user=bob", None),
-        ("POST", "/chat-messages", {"inputs": {}, "query": "x", "user": "bob", "conversation_id": conversation}),
+        ("POST", "/chat-messages", question),
     ):
         assert (await client.refused(method, path, body))[:2] == (404, "not_found"), path
     assert (await client.ok("GET", "/conversations?user=bob"))["data"] == []
@@ -131,7 +132,7 @@ async def test_questions_are_suggested_where_that_is_switched_on(client: Client)
     assert told == {"data": ["What of Snow?"], "result": "success"}
     app = await client.store.apps.by_slug("", "agent")
     agent = client.of("app-of-agent")
-    body = {"inputs": {}, "query": "x", "user": "ann", "response_mode": "streaming"}
+    body: dict[str, object] = {"inputs": {}, "query": "x", "user": "ann", "response_mode": "streaming"}
     await agent.ask("POST", "/chat-messages", body)
     user = await client.store.conversations.user("", app.id, "ann")
     (conversation,), _ = await client.store.conversations.conversations(app.id, user.id)

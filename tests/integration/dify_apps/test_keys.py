@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import msgspec
 import pytest
 
 from seekway.gateway.dify.app_routes import APP_ROUTES
@@ -84,8 +85,7 @@ def test_a_key_of_an_application_has_no_scope_whatever_its_record_says() -> None
 async def test_an_application_that_is_switched_off_is_closed(client: Client) -> None:
     await client.store.apps.create(an_app(slug="off", tenant="c"))
     app = await client.store.apps.by_slug("c", "off")
-    off = type(app)(**{**{name: getattr(app, name) for name in app.__struct_fields__}, "enabled": False})
-    await client.store.apps.change(off)
+    await client.store.apps.change(msgspec.structs.replace(app, enabled=False))
     key = "app-of-off"
     table = KeyTable([KeyRecord("off", digest_of(key.encode()).hex(), 0, "c", scopes=(), app="off")])
     async with serving(table=table) as served:
