@@ -8,7 +8,7 @@ from tests.contract.conftest import ClientRun
 from tests.contract.judgements import assert_answer, assert_refused, assert_stream, assert_verdict, assert_weather
 
 pytestmark = [pytest.mark.clients, pytest.mark.timeout(600)]
-FRAMEWORKS = pytest.mark.parametrize("client", ["langchain", "node_ai_sdk", "dify"])
+FRAMEWORKS = pytest.mark.parametrize("client", ["langchain", "node_ai_sdk", "dify_plugin"])
 RAISING = pytest.mark.parametrize("client", ["langchain", "node_ai_sdk", "litellm"])
 PREFIXES = pytest.mark.parametrize("prefix", ["deepseek", "openai"])
 
@@ -85,26 +85,26 @@ def test_the_ai_sdk_calls_a_named_tool(client_run: ClientRun) -> None:
 
 @pytest.mark.parametrize("check", ["credentials", "completion_credentials"])
 def test_dify_accepts_the_server_as_a_model_provider(client_run: ClientRun, check: str) -> None:
-    assert client_run("dify")[check] == {"valid": True}
+    assert client_run("dify_plugin")[check] == {"valid": True}
 
 
 def test_dify_refuses_a_model_that_is_not_there(client_run: ClientRun) -> None:
-    seen = client_run("dify")["unknown_model"]
+    seen = client_run("dify_plugin")["unknown_model"]
     assert "CredentialsValidateFailedError" in seen["raised"]
     assert "404" in seen["message"]
 
 
 def test_dify_streams_with_usage_although_it_did_not_ask(client_run: ClientRun) -> None:
-    assert_stream(client_run("dify")["stream_without_options"])
+    assert_stream(client_run("dify_plugin")["stream_without_options"])
 
 
 def test_dify_sends_every_thinking_switch_at_once(client_run: ClientRun) -> None:
-    assert_answer(client_run("dify")["thinking_switches"])
+    assert_answer(client_run("dify_plugin")["thinking_switches"])
 
 
 @pytest.mark.parametrize("way", ["auto", "auto_streamed"])
 def test_dify_offers_tools_and_gets_words_or_a_call(client_run: ClientRun, way: str) -> None:
-    seen = client_run("dify")["tools"][way]
+    seen = client_run("dify_plugin")["tools"][way]
     assert seen["calls"] or seen.get("text") or seen.get("pieces")
     for call in seen["calls"]:
         assert call["function"]["name"] == "get_weather"
@@ -112,8 +112,8 @@ def test_dify_offers_tools_and_gets_words_or_a_call(client_run: ClientRun, way: 
 
 
 def test_dify_gets_json_that_matches_its_schema(client_run: ClientRun) -> None:
-    assert_verdict(client_run("dify")["json_mode"]["text"])
+    assert_verdict(client_run("dify_plugin")["json_mode"]["text"])
 
 
 def test_dify_embeds(client_run: ClientRun) -> None:
-    assert len(client_run("dify")["embeddings"]["vector"]) > 1
+    assert len(client_run("dify_plugin")["embeddings"]["vector"]) > 1

@@ -53,6 +53,9 @@ class FakeApplications:
     def store(self) -> AppStore:
         return self._store
 
+    def script_of(self, app: AppRecord) -> Sequence[Step]:
+        return self.script
+
     async def ask(self, app: AppRecord, caller: Caller, asked: Asked, /) -> AsyncGenerator[AppEvent, None]:
         self.asked.append((app, caller, asked))
         if self.refusal is not None:
@@ -66,7 +69,7 @@ class FakeApplications:
         try:
             yield Began(str(uuid.uuid4()), message.id, message.conversation, message.created_at)
             self.working.set()
-            for step in self.script:
+            for step in self.script_of(app):
                 if isinstance(step, SeekwayError):
                     raise step
                 if isinstance(step, asyncio.Event):
