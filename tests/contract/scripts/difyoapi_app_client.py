@@ -100,7 +100,6 @@ def annotations():
     name = made["body"]["id"]
     reply = {"embedding_provider_name": "p", "embedding_model_name": "m", "score_threshold": 0.5}
     job = asked(chat.annotation.configure, CHAT, "ConfigureAnnotationReply", reply, action="enable")
-    job_id = job["body"]["job_id"]
     return {
         "made": made,
         "listed": asked(chat.annotation.list, CHAT, "ListAnnotations", page=1, limit=5),
