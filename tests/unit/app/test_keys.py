@@ -99,3 +99,17 @@ def test_an_id_is_given_once(file: Path) -> None:
     made("--id", "front")
     assert keys("create", "--id", "front").exit_code == 1
     assert len(read_keys(file)) == 1
+
+
+def test_a_key_of_an_application_opens_that_alone(file: Path) -> None:
+    key_id, key = made("--app", "helper", "--tenant", "shop")
+    assert key.startswith("app-")
+    table = load_key_table(file, None, lambda: 2e9)
+    assert table is not None
+    caller = table.lookup(digest_of(key.encode()))
+    assert caller is not None
+    assert (caller.app, caller.tenant, caller.scopes) == ("helper", "shop", ())
+    assert json.loads(keys("rotate", key_id, "--json").stdout)["key"].startswith("app-")
+    assert "app helper" in keys("list").stdout
+    assert keys("create", "--app", "helper", "--scope", "models").exit_code == 2
+    assert keys("create", "--app", "No Slug").exit_code == 2
