@@ -19,6 +19,7 @@ import pytest
 
 from tests.conftest import CACHE
 from tests.contract.apps_served import apps_gateway
+from tests.contract.knowledge_served import knowledge_gateway
 from tests.contract.scripted import scripted_gateway
 from tests.e2e.served import Served
 
@@ -100,6 +101,21 @@ def apps_run() -> ClientRun:
         if client not in runs:
             command = _command(client)
             with apps_gateway() as address:
+                runs[client] = _run([*command, address, "none", "none"], client)
+        return runs[client]
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def knowledge_run() -> ClientRun:
+    """As :func:`client_run`, against a gateway with a knowledge base."""
+    runs: dict[str, Seen] = {}
+
+    def run(client: str) -> Seen:
+        if client not in runs:
+            command = _command(client)
+            with knowledge_gateway() as address:
                 runs[client] = _run([*command, address, "none", "none"], client)
         return runs[client]
 

@@ -17,6 +17,9 @@ from seekway.gateway.dialects.openai_errors import ErrorEnvelope
 from seekway.gateway.dialects.openai_models import ModelList, WireModel
 from seekway.gateway.dify.app_desk import AppDesk, loop_ticks
 from seekway.gateway.dify.app_routes import app_routes
+from seekway.gateway.dify.downloads import FILE_PATH, Files
+from seekway.gateway.dify.knowledge_call import knowledge_endpoint
+from seekway.gateway.dify.knowledge_routes import KNOWLEDGE_ROUTES
 from seekway.gateway.error_response import error_response, form_for
 from seekway.gateway.front import Front
 from seekway.gateway.openapi import TEXT_METRICS, DescribedApp, answers_of, body_of, health_of
@@ -68,7 +71,9 @@ def create_app(
     _add_model_routes(app, front)
     _add_health_routes(app, HealthRoutes(front, metrics, workers))
     _add_admin_routes(app, AdminRoutes(front))
-    app.router.routes.extend(app_routes(front, desk))
+    # First, for theirs are the ones that are asked often and go no faster way.
+    app.router.routes[:0] = app_routes(front, desk)
+    _add_knowledge_routes(app, front)
     documents = DocumentRoutes(front, app)
     app.add_api_route(DOCUMENT, documents.document, include_in_schema=False)
     app.add_api_route("/docs", documents.page, include_in_schema=False)
@@ -147,6 +152,15 @@ def _add_admin_routes(app: FastAPI, routes: AdminRoutes) -> None:
         response_class=Response,
         openapi_extra=body_of(TrialBody, TrialReport, ErrorEnvelope),
     )
+
+
+def _add_knowledge_routes(app: DescribedApp, front: Front) -> None:
+    """Dify's; docs/reference/dify.md lists them."""
+    for route in KNOWLEDGE_ROUTES:
+        endpoint = knowledge_endpoint(front, route.handler)
+        for path in (route.path, *route.also):
+            app.add_api_route(path, endpoint, methods=[route.method], include_in_schema=False)
+    app.add_api_route(FILE_PATH, Files(front).file, include_in_schema=False)
 
 
 async def _on_refusal(request: Request, error: Exception) -> Response:

@@ -15,6 +15,7 @@ from seekway.gateway.model_call import CallServices
 from seekway.gateway.operations.table import ModelRoute, fast_routes
 from seekway.gateway.request_ledger import RequestLedger
 from seekway.gateway.sweep import Sweep, Swept
+from seekway.knowledge.knowledge_base import KnowledgeBase
 
 _CONNECTIONS_S = 1.0
 
@@ -37,6 +38,8 @@ class Front:
         """Set before serving where there are some."""
         self.application_settings = ApplicationSettings()
         """Those in force; read at the beginning of each request."""
+        self.knowledge: KnowledgeBase | None = None
+        """Set before serving where there is one."""
         self.connections: Sweep[Swept] = Sweep(_CONNECTIONS_S)
         self.fast = fast_routes(routes)
         self.head_defaults: list[tuple[bytes, bytes]] = []
