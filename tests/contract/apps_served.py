@@ -7,13 +7,15 @@ import itertools
 import tempfile
 import threading
 from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from pathlib import Path
 from queue import SimpleQueue
 
-from seekway.applications.events import AnswerDelta, FileGiven, ReasoningDelta, ThoughtChanged
-from seekway.applications.records import AppRecord, MessageFile, Thought
+from seekway.applications.events import AnswerDelta, AppEvent, Began, FileGiven, ReasoningDelta, ThoughtChanged
+from seekway.applications.records import AppRecord, MessageFile, Thought, Variable
+from seekway.applications.service import Asked
 from seekway.applications.store.app_store import AppStore
+from seekway.core.caller import Caller
 from seekway.core.errors import EngineCrashed
 from seekway.storage.sql.sqlite import SqliteDatabase
 from tests.fakes.applications import SOURCE, FakeApplications, Step, an_app
@@ -49,7 +51,15 @@ SCRIPTS: dict[str, tuple[Step, ...]] = {
 
 
 class ScriptedApps(FakeApplications):
-    """Each application has a script of its own."""
+    """Each application has a script of its own; a conversation has a variable."""
+
+    async def ask(self, app: AppRecord, caller: Caller, asked: Asked, /) -> AsyncGenerator[AppEvent, None]:
+        async with aclosing(super().ask(app, caller, asked)) as events:
+            async for event in events:
+                if isinstance(event, Began) and event.conversation and asked.conversation is None:
+                    city = Variable(event.conversation, "", "city", "string", "Köln")
+                    await self.store.conversations.add_variable(city)
+                yield event
 
     def script_of(self, app: AppRecord) -> tuple[Step, ...]:
         return SCRIPTS.get(app.slug, (AnswerDelta("Hello"), AnswerDelta(", Ann.")))

@@ -17,7 +17,7 @@ Kind = Literal["knowledge", "app"]
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """``{name}`` in ``path``, ``query`` and ``body`` stands for what an earlier one ``keeps``.
 
-    ``members`` are those that the documentation gives to an answer, by the place of the object in it (``""`` for the whole, ``data.0`` for the first of a list);
+    ``app`` is the application that is asked where the kind is ``app``. ``members`` are those that the documentation gives to an answer, by the place of the object in it (``""`` for the whole, ``data.0`` for the first of a list);
     ``keeps`` takes values out of the answer by place. ``file`` is sent as a form, with ``body`` in its field ``data``.
     ``differs`` says what is otherwise than in Dify, ``missing`` why it is refused here. One without a ``section`` prepares another, and is not shown.
     """
@@ -26,6 +26,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     section: str = ""
     kind: Kind = "knowledge"
+    app: str = "helper"
     also: tuple[str, ...] = ()
     query: str = ""
     body: object = None

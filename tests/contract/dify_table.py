@@ -10,13 +10,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, cast
 
-from tests.contract.dify_endpoints import KNOWLEDGE, Endpoint, Kind
+from tests.contract.apps_served import serving_apps
+from tests.contract.dify_app_endpoints import APP
+from tests.contract.dify_endpoints import KNOWLEDGE, Endpoint
 from tests.contract.knowledge_served import serving_knowledge
 from tests.integration.gateway.served import Served
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "dify.md"
 BEGIN, END = "<!-- made by make dify-table -->", "<!-- the end of what is made -->"
-KEYS: Mapping[Kind, str] = {"knowledge": "dataset-any", "app": "app-any"}
 _BOUNDARY = "a-boundary-of-tests"
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
@@ -47,9 +48,9 @@ async def found(endpoints: Sequence[Endpoint], served: Served, idle: Callable[[]
 
 async def _ask(endpoint: Endpoint, path: str, served: Served, known: dict[str, str]) -> None:
     what = f"{endpoint.method} {path}"
-    filled = _filled(path, known) + (f"?{endpoint.query}" if endpoint.query else "")
+    filled = _filled(f"{path}?{endpoint.query}", known)
     kind, body = _body(endpoint, known)
-    headers = (f"authorization: Bearer {KEYS[endpoint.kind]}", f"content-type: {kind}")
+    headers = (f"authorization: Bearer {_key(endpoint)}", f"content-type: {kind}")
     answer = await served.ask(endpoint.method, f"/v1{filled}", body, headers)
     if endpoint.missing:
         envelope = json.loads(answer.body)
@@ -105,6 +106,25 @@ async def knowledge_rows() -> list[Row]:
             return await found(KNOWLEDGE, served, knowledge.ingester.idle)
 
 
+async def app_rows() -> list[Row]:
+    with tempfile.TemporaryDirectory() as folder:
+        async with serving_apps(Path(folder)) as (served, _):
+            return await found(APP, served, _nothing)
+
+
+async def every_row() -> list[Row]:
+    return [*await app_rows(), *await knowledge_rows()]
+
+
+async def _nothing() -> None:
+    return
+
+
+def _key(endpoint: Endpoint) -> str:
+    """On an open gateway: the name of the application, or any of the knowledge's kind."""
+    return "dataset-any" if endpoint.kind == "knowledge" else f"app-{endpoint.app}"
+
+
 def _body(endpoint: Endpoint, known: Mapping[str, str]) -> tuple[str, bytes]:
     data = b"" if endpoint.body is None else _filled(json.dumps(endpoint.body), known).encode()
     if endpoint.file is None:
@@ -132,7 +152,7 @@ def _tail(path: str) -> str:
 
 def main() -> None:
     page = PAGE.read_text("utf-8")
-    PAGE.write_text(with_table(page, table(asyncio.run(knowledge_rows()))), "utf-8")
+    PAGE.write_text(with_table(page, table(asyncio.run(every_row()))), "utf-8")
 
 
 if __name__ == "__main__":

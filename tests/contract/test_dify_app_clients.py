@@ -150,7 +150,7 @@ def test_dify_oapi_leads_conversations(apps_run: ClientRun) -> None:
     seen = apps_run("difyoapi_app")["conversation"]
     assert len(assert_done(seen["history"])["data"]) == 1
     assert assert_done(seen["list"])["limit"] == 5
-    assert assert_done(seen["variables"])["data"] == []
+    assert [one["name"] for one in assert_done(seen["variables"])["data"]] == ["city"]
     assert assert_done(seen["suggested"])["data"] == ["What of Hi?"]
     assert assert_done(seen["stopped"]) == assert_done(seen["feedback"]) == {"result": "success"}
     assert assert_done(seen["feedbacks"])["data"][0]["rating"] == "like"

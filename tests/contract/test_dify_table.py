@@ -6,9 +6,11 @@ import re
 
 import pytest
 
+from seekway.gateway.dify.app_routes import APP_ROUTES
 from seekway.gateway.dify.knowledge_routes import KNOWLEDGE_ROUTES
+from tests.contract.dify_app_endpoints import APP
 from tests.contract.dify_endpoints import KNOWLEDGE
-from tests.contract.dify_table import PAGE, knowledge_rows, table, with_table
+from tests.contract.dify_table import PAGE, every_row, table, with_table
 
 # dify-dataset-sdk asks so for what Dify answers to GET.
 _OURS = {("POST", "/v1/datasets/{}/tags")}
@@ -17,12 +19,12 @@ _OURS = {("POST", "/v1/datasets/{}/tags")}
 @pytest.mark.timeout(120)
 async def test_every_endpoint_does_what_the_table_says() -> None:
     page = PAGE.read_text("utf-8")
-    assert with_table(page, table(await knowledge_rows())) == page, "run make dify-table"
+    assert with_table(page, table(await every_row())) == page, "run make dify-table"
 
 
 def test_every_route_is_asked() -> None:
-    asked = {(one.method, f"/v1{path}") for one in KNOWLEDGE for path in (one.path, *one.also)}
-    for route in KNOWLEDGE_ROUTES:
+    asked = {(one.method, f"/v1{path}") for one in (*APP, *KNOWLEDGE) for path in (one.path, *one.also)}
+    for route in (*APP_ROUTES, *KNOWLEDGE_ROUTES):
         for path in (route.path, *route.also):
             if (route.method, re.sub(r"\{\w+\}", "{}", path)) in _OURS:
                 continue
