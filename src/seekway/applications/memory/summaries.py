@@ -14,7 +14,7 @@ from seekway.applications.runs.model_request import ModelAsk
 from seekway.applications.runs.passages import cut_to, quoted
 from seekway.applications.store.app_store import AppStore
 from seekway.core.caller import Caller
-from seekway.core.errors import ContentFiltered
+from seekway.core.errors import BackendProtocolError, ContentFiltered
 from seekway.core.types import Message
 
 _TOKENS: Final = 600
@@ -72,7 +72,9 @@ class Summaries:
         except ContentFiltered:
             # It would be refused each time: what may not be repeated is left out.
             made = f"{before}\n{_LEFT_OUT}".strip()
-        return made or before or _LEFT_OUT
+        if not made:
+            raise BackendProtocolError("The model gave an empty summary.")
+        return made
 
 
 def _some(turns: Sequence[Turn]) -> list[Turn]:

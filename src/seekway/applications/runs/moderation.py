@@ -64,15 +64,20 @@ class AppWords:
 
     def forbids(self, texts: Iterable[str]) -> bool:
         """Whether a user's texts hold a keyword, where the input is looked at."""
-        if self.input_answer is None:
-            return False
-        return any(findings_of(watch.detector, text) for text in texts if text for watch in self._part.watches)
+        return self.input_answer is not None and any(map(self._found_in, texts))
+
+    def hides(self, text: str) -> bool:
+        """Whether a text beside the answer must not be read, where the output is looked at."""
+        return self.output_answer is not None and self._found_in(text)
 
     def reviewer(self, tail: Tail | None = None) -> TextReviewer | None:
         """For one text of an answer, which goes on behind ``tail``; None where the output is not looked at."""
         if self.output_answer is None or not self._part.watches:
             return None
         return TextReviewer(self._part, _heard, _failed, tail=tail)
+
+    def _found_in(self, text: str) -> bool:
+        return bool(text) and any(findings_of(watch.detector, text) for watch in self._part.watches)
 
 
 def _watch(detector: KeywordDetector | WordDetector) -> Watch:

@@ -22,13 +22,23 @@ class Outbox:
         self._reader: asyncio.Future[None] | None = None
         self._writer: asyncio.Future[None] | None = None
         self._error: SeekwayError | None = None
+        self._left = False
         self.over = False
 
     @property
     def full(self) -> bool:
         return len(self._waiting) >= self._most_waiting
 
+    def abandon(self) -> None:
+        """The reader is gone: nothing is kept for it any more, and nobody waits for it."""
+        self._left = True
+        self._waiting.clear()
+        if self._writer is not None and not self._writer.done():
+            self._writer.set_result(None)
+
     def put(self, event: AppEvent) -> None:
+        if self._left:
+            return
         self._waiting.append(event)
         self._wake()
 

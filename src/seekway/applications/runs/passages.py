@@ -110,7 +110,7 @@ def passage_block(found: Sequence[tuple[Citation, str]]) -> str:
 
 def quoted(text: str) -> str:
     """Without what could end or begin one of the prompt's own marks."""
-    for mark in ("passages", "file", "summary"):
+    for mark in ("passages", "file", "summary", "conversation", "message"):
         for opening in ("<", "</"):
             if opening + mark in text.lower():
                 text = _replaced(text, opening + mark)

@@ -51,11 +51,11 @@ class PromptParts(msgspec.Struct, frozen=True):
 
 
 class Composed(msgspec.Struct, frozen=True):
-    """``sources`` are the passages that fitted; ``kept`` are the turns that did."""
+    """``sources`` are the passages that fitted; ``memory_tokens`` is what earlier turns might take."""
 
     messages: tuple[Message, ...]
     sources: tuple[Source, ...]
-    kept: int
+    memory_tokens: float
 
 
 class PromptPlan:
@@ -90,9 +90,10 @@ class PromptPlan:
         block = "" if parts.passages is None else passage_block(found)
         memory = self._definition.memory
         free -= mixed_tokens(block)
-        kept = window(parts.turns, min(float(memory.max_tokens), free), memory.max_messages)
+        room = min(float(memory.max_tokens), max(0.0, free))
+        kept = window(parts.turns, room, memory.max_messages)
         messages = self._write(parts, block, files, summary, kept)
-        return Composed(tuple(messages), sources(found), len(kept))
+        return Composed(tuple(messages), sources(found), room)
 
     def _write(
         self, parts: PromptParts, block: str, files: Sequence[str], summary: str, kept: Sequence[Turn]

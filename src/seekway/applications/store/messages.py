@@ -109,6 +109,15 @@ class MessageRows:
 
         return await self._database.read(work)
 
+    async def first_query(self, conversation: str) -> str:
+        """Empty where it has none."""
+        row = await self._database.read(
+            lambda connection: connection.one(
+                "select query from app_messages where conversation = ? order by position limit 1", conversation
+            )
+        )
+        return "" if row is None else str(row[0])
+
     async def messages(
         self, app: str, user: str, conversation: str, *, before: str | None = None, limit: int = 20
     ) -> tuple[list[Message], bool]:
