@@ -10,7 +10,7 @@ from seekway.applications.definition import Memory
 from seekway.applications.memory.window import as_text, spoken, turn_tokens, window
 from seekway.applications.ports import Models
 from seekway.applications.records import AppRecord, Turn
-from seekway.applications.runs.model_request import ModelAsk
+from seekway.applications.runs.model_request import ModelAsk, request_id
 from seekway.applications.runs.passages import cut_to, quoted
 from seekway.applications.store.app_store import AppStore
 from seekway.core.caller import Caller
@@ -56,19 +56,18 @@ class Summaries:
             if not waiting:
                 return
             taken = _some(waiting)
-            summary = await self._sum_up(ask, caller, conversation, known.summary, taken)
+            asked = request_id(f"{conversation}-summary", app.slug)
+            summary = await self._sum_up(ask, caller, asked, known.summary, taken)
             await self._store.conversations.sum_up(conversation, summary, taken[-1].position)
             if len(taken) == len(waiting):
                 return
 
-    async def _sum_up(
-        self, ask: ModelAsk, caller: Caller, conversation: str, before: str, turns: Sequence[Turn]
-    ) -> str:
+    async def _sum_up(self, ask: ModelAsk, caller: Caller, asked: str, before: str, turns: Sequence[Turn]) -> str:
         earlier = f"<summary>\n{quoted(before)}\n</summary>\n\n" if before else ""
         text = f"{earlier}<conversation>\n{quoted(cut_to(as_text(turns), _TURN_AT_MOST + _AT_A_TIME))}\n</conversation>"
         messages = (Message("system", _RULES), Message("user", text))
         try:
-            made = await said(self._models, ask.brief(f"{conversation}-summary", messages, _TOKENS, LONGEST_S), caller)
+            made = await said(self._models, ask.brief(asked, messages, _TOKENS, LONGEST_S), caller)
         except ContentFiltered:
             # It would be refused each time: what may not be repeated is left out.
             made = f"{before}\n{_LEFT_OUT}".strip()

@@ -43,7 +43,8 @@ def window(turns: Sequence[Turn], tokens: float, most: int) -> list[Turn]:
 def as_messages(turns: Sequence[Turn]) -> list[Message]:
     messages: list[Message] = []
     for turn in turns:
-        messages.append(Message("user", turn.query))
+        if turn.query:
+            messages.append(Message("user", turn.query))
         messages.append(Message("assistant", turn.answer))
     return messages
 

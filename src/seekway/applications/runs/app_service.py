@@ -20,6 +20,7 @@ from seekway.applications.records import AppRecord, Conversation, Message, Turn
 from seekway.applications.runs.attachments import Attachments, Reader
 from seekway.applications.runs.background import Background
 from seekway.applications.runs.compiled import CompiledApps
+from seekway.applications.runs.model_request import request_id
 from seekway.applications.runs.passages import KnowledgeLookup
 from seekway.applications.runs.preparation import Preparation
 from seekway.applications.runs.run import Opened, Run, RunParts
@@ -129,7 +130,8 @@ class AppService:
 
     async def name(self, app: AppRecord, caller: Caller, conversation: Conversation, /) -> Conversation:
         query = await self._store.messages.first_query(conversation.id)
-        name = await title(self.models, self.compiled.of(app).ask, f"{conversation.id}-title", caller, query)
+        asked = request_id(f"{conversation.id}-title", app.slug)
+        name = await title(self.models, self.compiled.of(app).ask, asked, caller, query)
         return await self._store.conversations.rename(app.id, conversation.user, conversation.id, name)
 
     async def index_annotations(self, app: AppRecord, /) -> None:

@@ -11,9 +11,22 @@ from seekway.applications.definition import ModelChoice
 from seekway.core.errors import AppUnavailable
 from seekway.core.types import GenerateRequest, Message, ResponseFormat, Sampling, Thinking
 
+MARK: Final = "~"
+"""No client can put it into a request's id."""
+
 _NUMBERS: Final = ("temperature", "top_p", "min_p", "frequency_penalty", "presence_penalty")
 _COUNTS: Final = ("top_k", "max_tokens", "seed")
 _EFFORTS: Final = ("none", "low", "high", "max")
+
+
+def request_id(asked: str, slug: str) -> str:
+    """Of a model call made by an application for ``asked``: it ends in the application's name, behind those of the applications that asked for it."""
+    return f"{asked}{MARK}{slug}"
+
+
+def asking_apps(identifier: str) -> list[str]:
+    """The applications that stand in an id of :func:`request_id`, the first one first."""
+    return identifier.split(MARK)[1:]
 
 
 class ModelAsk:

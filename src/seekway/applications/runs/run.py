@@ -25,6 +25,7 @@ from seekway.applications.runs.attachments import Attached, Attachments
 from seekway.applications.runs.compiled import CompiledApp, CompiledApps
 from seekway.applications.runs.cost import Tally
 from seekway.applications.runs.form import filled_form, form_texts, plain_text
+from seekway.applications.runs.model_request import request_id
 from seekway.applications.runs.outbox import Outbox
 from seekway.applications.runs.preparation import Given, Preparation, Question, Ready
 from seekway.applications.runs.speech import Speech
@@ -232,7 +233,7 @@ class Run:
         question = Question(
             self.app,
             opened.compiled,
-            message.id,
+            request_id(message.id, self.app.slug),
             self.session,
             message.query,
             message.inputs,
