@@ -57,7 +57,8 @@ def as_text(turns: Sequence[Turn]) -> str:
 def _shortened(turn: Turn, tokens: float) -> Turn | None:
     left = tokens - _FRAME - mixed_tokens(turn.query)
     size = mixed_tokens(turn.answer)
-    chars = int(len(turn.answer) * left / size) - 1 if size else 0
+    # One more is the mark, which is no letter of an alphabet and counts double.
+    chars = int(len(turn.answer) * left / size) - 3 if size else 0
     if chars < 1:
         return None
     return msgspec.structs.replace(turn, answer="…" + turn.answer[-chars:])

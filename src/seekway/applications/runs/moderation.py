@@ -85,7 +85,9 @@ def _watch(detector: KeywordDetector | WordDetector) -> Watch:
 
 
 def _is_term(word: str) -> bool:
-    return len(word) <= TERM_CHARS and any(map(str.isalnum, word)) and not (len(word) == 1 and word.isascii())
+    """The detector reads letters and digits alone: a word with signs in it would be found where they are missing."""
+    letters = "".join(word.split())
+    return len(word) <= TERM_CHARS and letters.isalnum() and not (len(letters) == 1 and letters.isascii())
 
 
 def _small(text: str) -> str:
