@@ -36,18 +36,20 @@ _FREE: Final = ModelPrice()
 
 
 class AppModels:
-    """:class:`seekway.applications.ports.Models`. ``prices`` gives those in force; ``clock`` is Unix time, for hours in which prices are higher.
+    """:class:`seekway.applications.ports.Models`. ``front`` and ``prices`` give those in force, when a model is asked; ``clock`` is Unix time, for hours in which prices are higher.
 
     The application's operator chose its model: which models the caller's key may ask for by itself does not matter, its limits and budget do.
     """
 
-    def __init__(self, front: Front, prices: Callable[[], PriceTable], clock: Callable[[], float]) -> None:
+    def __init__(
+        self, front: Callable[[], Front], prices: Callable[[], PriceTable], clock: Callable[[], float]
+    ) -> None:
         self._front = front
         self._prices = prices
         self._clock = clock
 
     async def generate(self, request: GenerateRequest, caller: Caller, /) -> AsyncGenerator[Event, None]:
-        front = self._front
+        front = self._front()
         if not request.model:
             request = msgspec.structs.replace(request, model=self._default())
         if caller.models:
@@ -67,12 +69,12 @@ class AppModels:
             visit.ended(failure)
 
     def context_length(self, model: str, /) -> int:
-        names = self._front.services.pipeline.names
+        names = self._front().services.pipeline.names
         route = names.known(model or names.default() or "")
         return 0 if route is None else route.model.context_length
 
     def price(self, model: str, /) -> ModelPrice:
-        names = self._front.services.pipeline.names
+        names = self._front().services.pipeline.names
         name = model or names.default() or ""
         route = names.known(name)
         priced = names.resolve(name) if route is None else route.model.id
@@ -84,7 +86,7 @@ class AppModels:
         return _FREE
 
     def _default(self) -> str:
-        name = self._front.services.pipeline.names.default()
+        name = self._front().services.pipeline.names.default()
         if name is None:
             raise BackendUnavailable("No chat model is known here yet; try again shortly.", retry_after_s=2)
         return name

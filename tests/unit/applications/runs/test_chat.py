@@ -14,6 +14,7 @@ from seekway.applications.definition import (
     ModelChoice,
     Prompt,
     PromptMessage,
+    Thoughts,
 )
 from seekway.applications.events import AnswerDelta, AnswerReplaced, Began, Ended, ReasoningDelta
 from seekway.applications.records import Message
@@ -146,17 +147,15 @@ async def test_an_answer_that_the_gateway_withdraws_is_replaced(house: House) ->
 async def test_a_stopped_answer_is_a_whole_stream_with_what_there_is(house: House) -> None:
     app = await house.app(PLAIN)
     use(house, [TextDelta("So far"), HANG])
-    events: list[object] = []
-    async for event in house.service.ask(app, CALLER, Asked("Q", session="u")):
-        events.append(event)
-        if isinstance(event, Began):
-            task = event.task
-            house.service.stop(app, task, "another user")
-            house.service.stop(app, "no such task", "u")
-        elif isinstance(event, AnswerDelta):
-            await house.models.hanging.wait()
-            house.service.stop(app, task, "u")
-    ended = events[-1]
+    stream = house.service.ask(app, CALLER, Asked("Q", session="u"))
+    began = await anext(stream)
+    assert isinstance(began, Began)
+    house.service.stop(app, began.task, "another user")
+    house.service.stop(app, "no such task", "u")
+    await house.models.hanging.wait()
+    house.service.stop(app, began.task, "u")
+    delta, ended = [event async for event in stream]
+    assert delta == AnswerDelta("So far")
     assert isinstance(ended, Ended)
     assert (ended.message.status, ended.message.answer) == ("stopped", "So far")
     assert house.models.closed == 1
@@ -332,11 +331,12 @@ async def test_prompts_with_messages_of_their_own_keep_their_order(house: House)
 
 async def test_thoughts_are_shown_as_the_application_wants_and_never_remembered(house: House) -> None:
     use(house, [Thinking("Let me"), Thinking(" see."), TextDelta("Yes."), Usage(1, 2), Finish("stop")])
-    for thoughts, answer, reasoning in (
+    cases: tuple[tuple[Thoughts, str, str], ...] = (
         ("separate", "Yes.", "Let me see."),
         ("tags", "<think>\nLet me see.\n</think>\n\nYes.", "Let me see."),
         ("drop", "Yes.", ""),
-    ):
+    )
+    for thoughts, answer, reasoning in cases:
         app = await house.app(Definition("chat", thoughts=thoughts), thoughts)
         events = await house.ask(app)
         ended = events[-1]
