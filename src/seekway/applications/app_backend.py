@@ -11,6 +11,7 @@ from typing import Any, Final, cast
 
 from seekway.applications import events as app_events
 from seekway.applications.agents.agent import AgentTask
+from seekway.applications.app_lookup import AppLookup
 from seekway.applications.records import AppRecord, Turn
 from seekway.applications.runs.answer_shape import AnswerShape
 from seekway.applications.runs.app_service import AppService
@@ -52,8 +53,6 @@ from seekway.pipeline.quota.estimate import prompt_tokens
 
 PREFIX: Final = "app:"
 _DEEPEST: Final = 3
-_FRESH_S: Final = 1.0
-_MOST_KNOWN: Final = 1000
 
 
 class AppBackend:
@@ -65,8 +64,7 @@ class AppBackend:
 
     def __init__(self, service: AppService, clock: Callable[[], float]) -> None:
         self._service = service
-        self._clock = clock
-        self._apps: dict[str, tuple[float, AppRecord]] = {}
+        self._lookup = AppLookup(service.store.apps, clock)
 
     async def generate(self, request: GenerateRequest) -> AsyncGenerator[Event, None]:
         app = await self._app(request.model)
@@ -103,19 +101,10 @@ class AppBackend:
         """The service is its maker's."""
 
     async def _app(self, model: str) -> AppRecord:
-        slug, now = model.partition("@")[0].removeprefix(PREFIX), self._clock()
-        known = self._apps.get(slug)
-        if known is not None and now - known[0] < _FRESH_S:
-            return known[1]
         try:
-            app = await self._service.store.apps.by_slug("", slug)
+            return await self._lookup.by_slug("", model.partition("@")[0].removeprefix(PREFIX))
         except NotFound as error:
-            self._apps.pop(slug, None)
             raise ModelNotFound(f"There is no model {model!r}; ask for one of /v1/models.", param="model") from error
-        if len(self._apps) >= _MOST_KNOWN:
-            self._apps.clear()
-        self._apps[slug] = (now, app)
-        return app
 
 
 class _Answer:

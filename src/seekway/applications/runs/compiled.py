@@ -34,9 +34,9 @@ class CompiledApps:
     def of(self, app: AppRecord) -> CompiledApp:
         known = self._known.get(app.id)
         # The same object as long as whoever reads applications keeps them; else one that is equal will do.
-        if known is not None and (known[0] is app.definition or known[0] == app.definition):
+        if known is not None and known[0] is app.definition:
             return known[1]
-        compiled = CompiledApp(app.definition)
+        compiled = known[1] if known is not None and known[0] == app.definition else CompiledApp(app.definition)
         self._known[app.id] = (app.definition, compiled)
         self._known.move_to_end(app.id)
         while len(self._known) > _KEPT:

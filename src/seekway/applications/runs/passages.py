@@ -110,6 +110,8 @@ def passage_block(found: Sequence[tuple[Citation, str]]) -> str:
 
 def quoted(text: str) -> str:
     """Without what could end or begin one of the prompt's own marks."""
+    if "<" not in text:
+        return text
     for mark in ("passages", "file", "summary", "conversation", "message"):
         for opening in ("<", "</"):
             if opening + mark in text.lower():
