@@ -218,7 +218,7 @@ async def test_a_question_to_an_application_is_a_line_in_the_access_log(tmp_path
         (line,) = [json.loads(line) for line in gateway.served.log().splitlines() if '"APP"' in line]
         assert (line["path"], line["status"], line["model"]) == ("/applications", 200, "fake")
         assert (line["key"], line["tenant"], line["prompt_tokens"]) == ("key-1", "acme", 7)
-        assert line["request_id"] == f"{ended.message.id}:helper"
+        assert line["request_id"] == f"{ended.message.id}:helper."
 
 
 async def test_models_have_a_context_and_a_price(tmp_path: Path) -> None:

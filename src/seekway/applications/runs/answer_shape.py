@@ -68,6 +68,14 @@ class AnswerShape:
         self._thinking = True
         return self._review("reasoning", text)
 
+    def next_turn(self) -> list[Shown]:
+        """An agent's model begins to speak anew: ``<think>`` may stand at the beginning again."""
+        if self.replaced:
+            return []
+        split, self._splitter = self._splitter.finish(), ReasoningSplitter()
+        shown = self.thought(split.reasoning) if split.reasoning else []
+        return shown + self._say(split.answer) if split.answer and not self.replaced else shown
+
     def replace(self, text: str) -> list[Shown]:
         """The answer is withdrawn, and ``text`` stands in its place."""
         self.replaced, self._instead = True, text

@@ -14,19 +14,22 @@ from seekway.core.types import GenerateRequest, Message, ResponseFormat, Samplin
 MARK: Final = "~"
 """No client can put it into a request's id."""
 
+_END: Final = "."
+"""No application's name holds it; an agent numbers its calls behind it."""
+
 _NUMBERS: Final = ("temperature", "top_p", "min_p", "frequency_penalty", "presence_penalty")
 _COUNTS: Final = ("top_k", "max_tokens", "seed")
 _EFFORTS: Final = ("none", "low", "high", "max")
 
 
 def request_id(asked: str, slug: str) -> str:
-    """Of a model call made by an application for ``asked``: it ends in the application's name, behind those of the applications that asked for it."""
-    return f"{asked}{MARK}{slug}"
+    """Of a model call made by an application for ``asked``: it tells the application's name, behind those of the applications that asked for it."""
+    return f"{asked}{MARK}{slug}{_END}"
 
 
 def asking_apps(identifier: str) -> list[str]:
     """The applications that stand in an id of :func:`request_id`, the first one first."""
-    return identifier.split(MARK)[1:]
+    return [part.partition(_END)[0] for part in identifier.split(MARK)[1:]]
 
 
 class ModelAsk:

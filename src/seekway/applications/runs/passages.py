@@ -6,9 +6,12 @@ import uuid
 from collections.abc import Callable, Sequence
 from typing import Final
 
+import msgspec
+
 from seekway.applications.definition import KnowledgeUse
 from seekway.applications.ports import Passages
 from seekway.applications.records import Source
+from seekway.applications.tools.tool import Calling
 from seekway.core.errors import AppUnavailable, InvalidParameter, NotFound
 from seekway.core.token_estimate import mixed_tokens
 from seekway.knowledge.retrieval.retriever import Citation, Method, Retrieval
@@ -17,6 +20,9 @@ _FRESH_S: Final = 5.0
 _MOST_KNOWN: Final = 1000
 _LONGEST_QUERY: Final = 4000
 """Characters of a question that are searched for: what is longer is a text rather than a question."""
+
+MOST_TOKENS: Final = 16_000.0
+"""Of all passages together, whatever a model reads."""
 
 _LEAST_PART: Final = 64.0
 """Tokens of a passage that are worth giving where it does not fit whole."""
@@ -49,20 +55,19 @@ class KnowledgeLookup:
                 param=error.param,
             ) from error
 
+    async def sources(self, calling: Calling, query: str) -> Sequence[Source]:
+        """What an agent's tool finds: a :data:`seekway.applications.tools.knowledge_search.FindSources`."""
+        found = await self.find(calling.app.tenant, calling.app.definition.knowledge, query)
+        return sources(within(found, MOST_TOKENS))
+
     async def _how(self, tenant: str, use: KnowledgeUse) -> Retrieval:
         method: Method | None = use.method
         if method is None:
             method = "hybrid" if await self._has_vectors(tenant, use.datasets) else "full_text"
-        weighted = use.vector_weight is not None
-        return Retrieval(
-            method,
-            use.top_k,
-            use.score_threshold,
-            "weighted" if weighted else "reciprocal_rank",
-            0.5 if use.vector_weight is None else use.vector_weight,
-            use.rerank,
-            use.conditions,
-        )
+        how = Retrieval(method, use.top_k, use.score_threshold, rerank=use.rerank, conditions=use.conditions)
+        if use.vector_weight is None:
+            return how
+        return msgspec.structs.replace(how, fusion="weighted", vector_weight=use.vector_weight)
 
     async def _has_vectors(self, tenant: str, datasets: tuple[str, ...]) -> bool:
         key, now = (tenant, datasets), self._clock()

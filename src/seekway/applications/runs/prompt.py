@@ -11,7 +11,7 @@ from seekway.applications.definition import Definition
 from seekway.applications.memory.window import as_messages, as_text, window
 from seekway.applications.records import Source, Turn
 from seekway.applications.runs.attachments import Attached
-from seekway.applications.runs.passages import cut_to, passage_block, quoted, sources, within
+from seekway.applications.runs.passages import MOST_TOKENS, cut_to, passage_block, quoted, sources, within
 from seekway.applications.runs.template import CONTEXT, HISTORIES, QUERY, Template
 from seekway.core.token_estimate import mixed_tokens
 from seekway.core.types import ContentPart, Message, Role, TextPart
@@ -21,7 +21,6 @@ _UNKNOWN_CONTEXT: Final = 64_000
 _ANSWER_TOKENS: Final = 1024
 """Kept free for an answer where the application sets no ``max_tokens``; at most a quarter of what the model reads."""
 
-_MOST_PASSAGES: Final = 16_000.0
 _MOST_DOCUMENTS: Final = 32_000.0
 _MOST_SUMMARY: Final = 1000.0
 _PICTURE_TOKENS: Final = 1024.0
@@ -86,7 +85,7 @@ class PromptPlan:
         free -= sum(map(mixed_tokens, files))
         summary = cut_to(parts.summary, min(_MOST_SUMMARY, free / 4)) if parts.summary else ""
         free -= mixed_tokens(summary)
-        found = within(parts.passages or (), min(_MOST_PASSAGES, free / 2))
+        found = within(parts.passages or (), min(MOST_TOKENS, free / 2))
         block = "" if parts.passages is None else passage_block(found)
         memory = self._definition.memory
         free -= mixed_tokens(block)

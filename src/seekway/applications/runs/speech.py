@@ -12,6 +12,7 @@ from seekway.applications.records import MessageFile, Source, Thought
 from seekway.applications.runs.answer_shape import AnswerShape, Shown
 from seekway.applications.runs.cost import Tally
 from seekway.applications.runs.moderation import AppWords
+from seekway.applications.runs.thoughts import without_thinking
 from seekway.core import types
 from seekway.core.streaming import closing
 from seekway.core.token_estimate import mixed_tokens
@@ -80,6 +81,8 @@ class Speech:
                         self._show(self._shape.replace(text))
                         continue
                     case ThoughtChanged(thought):
+                        if thought.id not in self.thoughts:
+                            self._show(self._shape.next_turn())
                         thought = self._seen(thought)
                         self.thoughts[thought.id] = thought
                         self._emit(ThoughtChanged(thought))
@@ -108,6 +111,7 @@ class Speech:
 
     def _seen(self, thought: Thought) -> Thought:
         words = self._words
+        thought = msgspec.structs.replace(thought, text=without_thinking(thought.text))
         if words is None or not any(map(words.hides, (thought.text, thought.tool_input, thought.observation))):
             return thought
         return msgspec.structs.replace(thought, text="", tool_input="", observation="")

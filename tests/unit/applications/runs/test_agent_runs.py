@@ -11,10 +11,13 @@ from seekway.applications.agents.agent import AgentEvent, AgentTask, SourcesFoun
 from seekway.applications.definition import Definition, KnowledgeUse, Moderation, Prompt
 from seekway.applications.events import AnswerDelta, Ended, FileGiven, ReasoningDelta, ThoughtChanged
 from seekway.applications.records import MessageFile, Source, Thought
+from seekway.applications.runs.model_request import asking_apps, request_id
+from seekway.applications.runs.passages import KnowledgeLookup
+from seekway.applications.tools.tool import Calling
 from seekway.core.errors import SeekwayError
 from seekway.core.types import Usage
-from tests.fakes.app_models import AWAY
-from tests.unit.applications.house import House
+from tests.fakes.app_models import AWAY, cited
+from tests.unit.applications.house import CALLER, House
 
 FILE = MessageFile("f", "image", "remote_url", "https://x.example/a.png", belongs_to="assistant")
 SOURCE = Source(1, "d", "D", "doc", "Doc", "s", 1, 0.5, "Text")
@@ -91,3 +94,38 @@ async def test_a_failing_agent_keeps_its_steps(house: House) -> None:
     user = await house.store.conversations.user("", app.id, "u")
     kept = await house.store.messages.message(app.id, user.id, agent.tasks[0].message)
     assert (kept.status, kept.answer) == ("error", "Some")
+
+
+async def test_thinking_at_the_beginning_of_any_turn_is_told_apart(house: House) -> None:
+    agent = ScriptedAgent(
+        [
+            ThoughtChanged(Thought("m", "t1", 1)),
+            AnswerDelta("<think>a</think>I look. "),
+            ThoughtChanged(Thought("m", "t1", 1, "<think>a</think>I look.")),
+            ThoughtChanged(Thought("m", "t2", 2)),
+            AnswerDelta("<thi"),
+            AnswerDelta("nk>b</think>Found."),
+        ]
+    )
+    await hosted(house, agent)
+    app = await house.app(Definition("agent-chat"))
+    events = await house.ask(app)
+    ended = events[-1]
+    assert isinstance(ended, Ended)
+    assert (ended.message.answer, ended.message.reasoning) == ("I look. Found.", "ab")
+    assert [e.thought.text for e in events if isinstance(e, ThoughtChanged)] == ["", "I look.", ""]
+
+
+async def test_an_agents_tool_searches_the_applications_knowledge(house: House) -> None:
+    house.passages.found["kb"] = [cited("A fact."), cited("Another.", position=2)]
+    app = await house.app(Definition("agent-chat", knowledge=KnowledgeUse(("kb",), top_k=2)))
+    found = await KnowledgeLookup(house.passages, lambda: 0.0).sources(Calling(app, CALLER, "u"), "What?")
+    assert [(source.position, source.content) for source in found] == [(1, "A fact."), (2, "Another.")]
+    assert house.passages.asked[0][3].top_k == 2
+
+
+def test_an_agents_model_calls_tell_the_application_that_asks() -> None:
+    first = request_id("m", "my-app")
+    assert asking_apps(f"{first}-2") == ["my-app"]
+    assert asking_apps(request_id(f"{first}-2", "b")) == ["my-app", "b"]
+    assert asking_apps("m") == []
