@@ -168,6 +168,10 @@ async def test_an_applications_own_words_hold_in_every_dialect(tmp_path: Path) -
         assert msgspec.json.decode(answer.body)["choices"][0]["finish_reason"] == "content_filter"
         assert content(await gateway.chat("helper", {"role": "user", "content": "The secret?"})) == "Not here."
         assert len(gateway.asked) == 1
+        streamed = (await gateway.chat("helper", stream=True)).body
+        assert b"Withdrawn." in streamed
+        assert b"sec" not in streamed
+        assert b'"finish_reason":"content_filter"' in streamed
 
 
 async def test_what_an_application_cannot_do_is_refused(tmp_path: Path) -> None:

@@ -129,9 +129,7 @@ class AppService:
         return await follow_ups(self.models, ask, f"{message.id}-follow-ups", caller, [spoken(turn) for turn in turns])
 
     async def name(self, app: AppRecord, caller: Caller, conversation: Conversation, /) -> Conversation:
-        query = await self._store.messages.first_query(conversation.id)
-        asked = request_id(f"{conversation.id}-title", app.slug)
-        name = await title(self.models, self.compiled.of(app).ask, asked, caller, query)
+        name = await self._title(app, caller, conversation)
         return await self._store.conversations.rename(app.id, conversation.user, conversation.id, name)
 
     async def index_annotations(self, app: AppRecord, /) -> None:
@@ -176,10 +174,16 @@ class AppService:
             )
 
     async def _give_name(self, app: AppRecord, caller: Caller, conversation: Conversation) -> None:
+        name = await self._title(app, caller, conversation)
         known = await self._store.conversations.conversation(app.id, conversation.user, conversation.id)
         # The user may have found a name himself by now.
         if known.name == conversation.name:
-            await self.name(app, caller, known)
+            await self._store.conversations.rename(app.id, conversation.user, conversation.id, name)
+
+    async def _title(self, app: AppRecord, caller: Caller, conversation: Conversation) -> str:
+        query = await self._store.messages.first_query(conversation.id)
+        asked = request_id(f"{conversation.id}-title", app.slug)
+        return await title(self.models, self.compiled.of(app).ask, asked, caller, query)
 
 
 def _turn(message: Message) -> Turn:

@@ -375,6 +375,18 @@ async def test_a_conversation_whose_name_is_refused_keeps_its_first_words(house:
     assert kept.name == "New conversation"
 
 
+async def test_a_name_that_the_user_gave_meanwhile_stays(house: House) -> None:
+    asked = asyncio.Event()
+    house.models.beside["title"] = [asked, *reply("Too late")]
+    app = await house.app(PLAIN)
+    one = await house.answer(app, "How?")
+    await house.store.conversations.rename(app.id, one.user, one.conversation, "Mine")
+    asked.set()
+    await house.service.settled()
+    kept = await house.store.conversations.conversation(app.id, one.user, one.conversation)
+    assert kept.name == "Mine"
+
+
 async def test_follow_ups_are_a_list_without_thinking(house: House) -> None:
     house.models.beside["follow_ups"] = [TextDelta('<think>["no"]</think>```json\n["A?", "B?", "A?", "C?", "D?"]```'), *reply()]  # fmt: skip
     app = await house.app(Definition("chat", follow_ups=True))

@@ -102,6 +102,16 @@ def test_a_word_that_begins_in_one_piece_of_reasoning_does_not_end_in_the_next()
     assert not any("词" in event.text for event in out)
 
 
+def test_reasoning_that_was_held_back_comes_before_the_answer() -> None:
+    words = AppWords(Moderation(("secret",), None, "No."))
+    shape = AnswerShape("tags", words)
+    out = [*shape.thought("It is a se"), *shape.text("Yes."), *shape.end()]
+    assert "".join(event.text for event in out) == "<think>\nIt is a se\n</think>\n\nYes." == shape.answer
+    shape = AnswerShape("separate", words)
+    out = [*shape.thought("It is a se"), *shape.text("Yes."), *shape.end()]
+    assert [type(event) for event in out] == [ReasoningDelta, ReasoningDelta, AnswerDelta]
+
+
 def test_only_a_mentioned_tag_stays_in_an_answer() -> None:
     assert without_thinking("Write <think> before it.") == "Write <think> before it."
     assert without_thinking("<think>a</think>\n\nb <think>c</think> d") == "b d"
