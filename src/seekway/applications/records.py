@@ -164,6 +164,15 @@ class Message(msgspec.Struct, frozen=True):
     updated_at: int = 0
 
 
+class Turn(msgspec.Struct, frozen=True):
+    """What a later question needs of a message."""
+
+    position: int
+    query: str
+    answer: str
+    reasoning: str = ""
+
+
 class Feedback(msgspec.Struct, frozen=True):
     app: str
     conversation: str

@@ -10,6 +10,7 @@
     │   ├── ContextLengthExceeded   400   context_length_exceeded
     │   ├── ContentFiltered         400   content_filter
     │   ├── DocumentUnreadable      400   document_unreadable
+    │   ├── AppUnavailable          400   app_unavailable
     │   ├── AuthenticationFailed    401   invalid_api_key
     │   ├── InsufficientBalance     402   insufficient_balance
     │   ├── PermissionDenied        403   permission_denied
@@ -98,6 +99,12 @@ class DocumentUnreadable(RequestError):
     """A file that is broken, locked, too big or of no known kind; the message says which file, where in it, and what to do."""
 
     code = "document_unreadable"
+
+
+class AppUnavailable(RequestError):
+    """An application cannot answer as it is set up; its operator must mend it, and the message says what is missing. The code is Dify's."""
+
+    code = "app_unavailable"
 
 
 class AuthenticationFailed(RequestError):

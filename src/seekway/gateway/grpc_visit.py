@@ -55,7 +55,13 @@ class FrontVisit:
     """
 
     def __init__(
-        self, services: CallServices, ledger: RequestLedger, path: str, headers: Headers, left: SecondsLeft
+        self,
+        services: CallServices,
+        ledger: RequestLedger,
+        path: str,
+        headers: Headers,
+        left: SecondsLeft,
+        method: str = METHOD,
     ) -> None:
         services.enter()
         self._services = services
@@ -66,7 +72,7 @@ class FrontVisit:
         self._stream: PulledStream | None = None
         self._response_headers: list[tuple[bytes, bytes]] = []
         self._spent: list[Usage] = []
-        self._record = record = ledger.begin(METHOD, path, headers)
+        self._record = record = ledger.begin(method, path, headers)
         record.route = path
         self._loop = asyncio.get_running_loop()
         left_s = left()

@@ -27,6 +27,7 @@ STATUS: dict[type[SeekwayError], StatusCode] = {
     errors.ContextLengthExceeded: StatusCode.INVALID_ARGUMENT,
     errors.InvalidParameter: StatusCode.INVALID_ARGUMENT,
     errors.DocumentUnreadable: StatusCode.INVALID_ARGUMENT,
+    errors.AppUnavailable: StatusCode.FAILED_PRECONDITION,
     errors.AuthenticationFailed: StatusCode.UNAUTHENTICATED,
     errors.InsufficientBalance: StatusCode.FAILED_PRECONDITION,
     errors.PermissionDenied: StatusCode.PERMISSION_DENIED,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from seekway.applications.records import Conversation, Feedback, Message, Rating, Thought
+from seekway.applications.records import Conversation, Feedback, Message, Rating, Thought, Turn
 from seekway.applications.store.conversations import CONVERSATIONS, conversation_of
 from seekway.applications.store.table import Table, like
 from seekway.core.errors import NotFound
@@ -92,6 +92,31 @@ class MessageRows:
             )
         )
         return found[::-1]
+
+    async def recall(self, app: str, user: str, conversation: str, limit: int) -> tuple[Conversation, list[Turn]]:
+        """A conversation with the newest ``limit`` of its answered messages that are not summed up, the oldest first, in one read."""
+
+        def work(connection: Connection) -> tuple[Conversation, list[Turn]]:
+            found = conversation_of(connection, app, user, conversation)
+            rows = connection.all(
+                "select position, query, answer, reasoning from app_messages where conversation = ? and position > ? and answer <> '' and status <> 'running' order by position desc limit ?",
+                *(conversation, found.summed_up, limit),
+            )
+            return found, [
+                Turn(int(position or 0), str(query), str(answer), str(thought))
+                for position, query, answer, thought in reversed(rows)
+            ]
+
+        return await self._database.read(work)
+
+    async def first_query(self, conversation: str) -> str:
+        """Empty where it has none."""
+        row = await self._database.read(
+            lambda connection: connection.one(
+                "select query from app_messages where conversation = ? order by position limit 1", conversation
+            )
+        )
+        return "" if row is None else str(row[0])
 
     async def messages(
         self, app: str, user: str, conversation: str, *, before: str | None = None, limit: int = 20

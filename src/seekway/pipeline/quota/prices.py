@@ -62,14 +62,18 @@ class Price:
 
     def cost(self, usage: Usage, now: float) -> int:
         """In billionths; ``now`` is Unix time."""
+        hit, miss, output = self.at(now)
+        cached = usage.cached_tokens
+        total = cached * hit + (usage.prompt_tokens - cached) * miss + usage.completion_tokens * output
+        return round(total * _PER_TOKEN)
+
+    def at(self, now: float) -> tuple[float, ...]:
+        """Of prompt tokens found in the prefix cache, of others, and of the answer's, for a million each."""
         minute = int(now // 60)
         if minute != self._minute:
             self._minute = minute
             self._now = self._peak if self._is_peak(now) else self._plain
-        hit, miss, output = self._now
-        cached = usage.cached_tokens
-        total = cached * hit + (usage.prompt_tokens - cached) * miss + usage.completion_tokens * output
-        return round(total * _PER_TOKEN)
+        return self._now
 
     def _is_peak(self, now: float) -> bool:
         there = datetime.fromtimestamp(now, UTC).astimezone(self._zone)

@@ -64,7 +64,7 @@ class Quota:
 
         Raises ``ConfigError`` when prices are wrong or the spending file cannot be used; the old settings then stand.
         """
-        prices = _prices(settings)
+        prices = self.prices = _prices(settings)
         # Keys may have limits and budgets of their own, made while the gateway runs.
         keyed = settings.keys.file is not None
         if self._budget is not None:

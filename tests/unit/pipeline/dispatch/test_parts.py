@@ -138,6 +138,7 @@ def test_every_error_has_a_verdict_and_only_the_clients_own_is_fine() -> None:
         "content_filter",
         "already_exists",
         "document_unreadable",
+        "app_unavailable",
         "invalid_api_key",
         "not_found",
         "method_not_allowed",

@@ -1,0 +1,1 @@
+"""Answers beside the answer: those written by hand, questions to ask next, names of conversations."""
