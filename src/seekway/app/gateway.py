@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import signal
 import socket
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -59,7 +60,7 @@ async def serve_gateway(
     host = GatewayHost(settings, read, model_service, log, config)
     workers = None if worker is None else WorkerMetrics(host.metrics.registry, worker.number, worker.folder)
     grpc = _grpc_front(host, settings, shared=grpc_reserved)
-    app = create_app(host.front, metrics=host.metrics, workers=workers, beside=grpc and grpc.serving())
+    app = create_app(host.front, metrics=host.metrics, workers=workers, beside=_beside(host, grpc))
     async with contextlib.AsyncExitStack() as stack:
         if grpc is not None:
             stack.push_async_callback(grpc.close)
@@ -80,6 +81,16 @@ async def serve_gateway(
             for task in tasks:
                 task.cancel()
         await host.close()
+
+
+@contextlib.asynccontextmanager
+async def _beside(host: GatewayHost, grpc: GrpcFront | None) -> AsyncGenerator[None]:
+    """Within what answers requests: at its end applications finish while models can still be asked."""
+    try:
+        async with contextlib.nullcontext() if grpc is None else grpc.serving():
+            yield
+    finally:
+        await host.end()
 
 
 def _grpc_front(host: GatewayHost, settings: Settings, *, shared: bool) -> GrpcFront | None:

@@ -12,6 +12,7 @@ import msgspec
 from prometheus_client import CollectorRegistry
 from structlog.typing import FilteringBoundLogger
 
+from seekway.app.applications import Applications
 from seekway.app.config_lines import located
 from seekway.app.knowledge import Knowledge
 from seekway.app.secrets_there import check_secrets
@@ -38,8 +39,8 @@ from seekway.pipeline.quota.figures import QuotaCollector
 from seekway.security.key_file import load_key_table
 from seekway.security.keys import KeyTable
 
-_NEEDS_RESTART = ("model_service", "engine", "catalog", "log", "models", "quota", "storage", "knowledge")
-_NEEDS_RESTART_IN_GATEWAY = ("host", "port", "grpc_port", "workers")
+_NEEDS_RESTART = ("model_service", "engine", "catalog", "log", "models", "quota", "storage", "knowledge", "tools")
+_NEEDS_RESTART_WITHIN = {"gateway": ("host", "port", "grpc_port", "workers"), "applications": ("enabled", "files")}
 
 
 class GatewayHost:
@@ -74,9 +75,12 @@ class GatewayHost:
         self.metrics = Metrics(CollectorRegistry())
         self.drain = Drain()
         ledger = RequestLedger(self.drain, self.metrics, AccessLog(settings.log))
-        self.front = Front(self._services(settings), model_routes(), ledger, log)
         self.knowledge = Knowledge(settings, config, self._find, self._tell) if settings.knowledge.enabled else None
+        self.applications = self._applications(config) if settings.applications.enabled else None
+        self.front = Front(self._services(settings), model_routes(), ledger, log)
         self.front.knowledge = self.knowledge and self.knowledge.base
+        self.front.applications = self.applications and self.applications.service
+        self.front.application_settings = settings.applications
         self.metrics.registry.register(
             ResilienceFigures(
                 lambda: self._parts.endpoints.values(),
@@ -98,9 +102,18 @@ class GatewayHost:
             group.create_task(self._parts.run())
             if self.knowledge is not None:
                 group.create_task(self.knowledge.run())
+            if self.applications is not None:
+                group.create_task(self.applications.run())
+
+    async def end(self) -> None:
+        """Take no more questions to applications; while models can still be asked."""
+        if self.applications is not None:
+            await self.applications.end()
 
     async def close(self) -> None:
         """After the last request: write what is unwritten."""
+        if self.applications is not None:
+            await self.applications.close()
         if self.knowledge is not None:
             await self.knowledge.close()
         await self._parts.close()
@@ -128,14 +141,7 @@ class GatewayHost:
         try:
             self._refused = settings = load_settings(config)
             check_secrets(settings, find_config(config))
-            kept = msgspec.structs.replace(
-                settings,
-                gateway=msgspec.structs.replace(
-                    settings.gateway,
-                    **{name: getattr(self._settings.gateway, name) for name in _NEEDS_RESTART_IN_GATEWAY},
-                ),
-                **{name: getattr(self._settings, name) for name in _NEEDS_RESTART},
-            )
+            kept = _kept(self._settings, settings)
             await asyncio.to_thread(self._parts.guardrails.prepare, kept)
             services = self._services(kept)
         except ConfigError as error:
@@ -144,6 +150,7 @@ class GatewayHost:
         waiting = _differences(self._read, settings)
         self._settings, self._read, self._refused = kept, settings, None
         self.front.swap(services)
+        self.front.application_settings = kept.applications
         self._log.info("config_in_force", file=str(config))
         self._audit_policies(config)
         if waiting:
@@ -160,6 +167,17 @@ class GatewayHost:
                 file=str(config),
             )
 
+    def _applications(self, config: Path | None) -> Applications:
+        return Applications(
+            self._settings,
+            config,
+            lambda: self.front,
+            lambda: self._parts.quota.prices,
+            self.knowledge and self.knowledge.base,
+            self._log,
+            self._tell,
+        )
+
     async def _find(self, model: str) -> tuple[Backend, str]:
         route = await self.front.services.pipeline.names.route(model)
         return route.member.backend, route.name
@@ -174,7 +192,8 @@ class GatewayHost:
         own = [] if self._own is None else [self._own]
         if own and own[0].region != settings.routing.region:
             own = [replace(own[0], region=settings.routing.region)]
-        members = [*own, *(upstream.member for upstream in upstreams.values())]
+        apps = [] if self.applications is None else [self.applications.member]
+        members = [*own, *(upstream.member for upstream in upstreams.values()), *apps]
         pipeline = build_pipeline(settings, members, self._parts, asyncio.get_running_loop())
         authenticator = Authenticator(_keys(settings))
         self._upstreams, self._own = upstreams, next(iter(own), None)
@@ -215,10 +234,22 @@ def _keys(settings: Settings) -> KeyTable | None:
     return load_key_table(virtual, plain, time.time)
 
 
+def _kept(old: Settings, new: Settings) -> Settings:
+    """``new``, but for what only a restart changes."""
+    within = {
+        section: msgspec.structs.replace(
+            getattr(new, section), **{name: getattr(getattr(old, section), name) for name in names}
+        )
+        for section, names in _NEEDS_RESTART_WITHIN.items()
+    }
+    return msgspec.structs.replace(new, **within, **{name: getattr(old, name) for name in _NEEDS_RESTART})
+
+
 def _differences(old: Settings, new: Settings) -> list[str]:
     found = [name for name in _NEEDS_RESTART if getattr(old, name) != getattr(new, name)]
     return found + [
-        f"gateway.{name}"
-        for name in _NEEDS_RESTART_IN_GATEWAY
-        if getattr(old.gateway, name) != getattr(new.gateway, name)
+        f"{section}.{name}"
+        for section, names in _NEEDS_RESTART_WITHIN.items()
+        for name in names
+        if getattr(getattr(old, section), name) != getattr(getattr(new, section), name)
     ]
