@@ -11,6 +11,7 @@ import msgspec
 
 from seekway.core.errors import InvalidRequest, NotFound
 from seekway.knowledge.ingest.job_book import JobBook, drop_cut
+from seekway.knowledge.ingest.listing import Listing
 from seekway.knowledge.ingest.records import (
     DATASET_COLUMNS,
     DOCUMENT_COLUMNS,
@@ -23,6 +24,9 @@ from seekway.knowledge.ingest.records import (
     dataset_of,
     document_of,
 )
+from seekway.knowledge.labels.fields import FieldBook
+from seekway.knowledge.labels.tags import TagBook
+from seekway.knowledge.segments.segment_book import SegmentBook
 from seekway.storage.sql.database import Connection, Database, Value
 from seekway.storage.sql.migrations import migrate, read_migrations
 
@@ -41,6 +45,10 @@ class DocumentBook:
         self._database = database
         self._clock = clock
         self.jobs = JobBook(database, clock)
+        self.segments = SegmentBook(database, clock)
+        self.listing = Listing(database)
+        self.tags = TagBook(database, clock)
+        self.fields = FieldBook(database, clock)
 
     async def open(self) -> None:
         """Make or bring up to date the tables."""
@@ -118,8 +126,8 @@ class DocumentBook:
         def work(connection: Connection) -> Added:
             _dataset(connection, tenant, dataset)
             row = connection.one(
-                f"select {DOCUMENT_COLUMNS} from kb_documents where tenant = ? and dataset = ? and digest = ? and form = ? and rule = ? and deleted = 0 order by position limit 1",  # noqa: S608 - columns are our own
-                *(tenant, dataset, digest, new.form, rule),
+                f"select {DOCUMENT_COLUMNS} from kb_documents where tenant = ? and dataset = ? and digest = ? and form = ? and rule = ? and (? = 0 or name = ?) and deleted = 0 order by position limit 1",  # noqa: S608 - columns are our own
+                *(tenant, dataset, digest, new.form, rule, int(new.by_name), new.name),
             )
             if row is not None:
                 known = document_of(row)
@@ -179,15 +187,17 @@ class DocumentBook:
         return await self._database.read(work)
 
     async def describe(self, document: DocumentRecord) -> None:
-        """Name, metadata and whether it is found."""
-        await self.update(
-            document.key,
-            {
-                "name": document.name,
-                "metadata": msgspec.json.encode(document.metadata).decode(),
-                "enabled": int(document.enabled),
-            },
-        )
+        """Name, metadata and whether it is found; :meth:`described` when the index knows."""
+        values = {
+            "name": document.name,
+            "metadata": msgspec.json.encode(document.metadata).decode(),
+            "enabled": int(document.enabled),
+            "archived": int(document.archived),
+            "disabled_at": document.disabled_at,
+            "updated_at": self._clock(),
+            "undescribed": 1,
+        }
+        await self.update(document.key, values)
 
     async def file(self, key: DocumentKey) -> bytes:
         def work(connection: Connection) -> bytes:

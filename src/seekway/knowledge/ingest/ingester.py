@@ -8,7 +8,15 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from functools import partial
 from typing import Final
 
-from seekway.core.errors import InternalError, RateLimited, SeekwayError, ServerError, StorageUnavailable, unforeseen
+from seekway.core.errors import (
+    InternalError,
+    NotFound,
+    RateLimited,
+    SeekwayError,
+    ServerError,
+    StorageUnavailable,
+    unforeseen,
+)
 from seekway.knowledge.ingest.document_book import DocumentBook
 from seekway.knowledge.ingest.indexing import Indexing
 from seekway.knowledge.ingest.job_book import Claimed, Superseded
@@ -75,6 +83,7 @@ class Ingester:
             await self._end_deletions()
             self._taken_up.set()
             async with asyncio.TaskGroup() as group:
+                group.create_task(self._make_good())
                 while True:
                     self._wake.clear()
                     await self._start(group)
@@ -187,6 +196,28 @@ class Ingester:
                 del self._held[key]
             self._wake.set()
             self._ended.set()
+
+    async def _make_good(self) -> None:
+        """The index hears of what was said of documents and segments when a process died."""
+        for key in await self._book.listing.undescribed():
+            await self._made_good(key, self._indexing.describe_again)
+        for key in await self._book.segments.unsettled_documents():
+            await self._made_good(key, self._indexing.editing.settle)
+
+    async def _made_good(self, key: DocumentKey, make: Callable[[DocumentKey], Awaitable[None]]) -> None:
+        pause = _FIRST_PAUSE_S
+        for left in reversed(range(_TRIES)):
+            try:
+                await make(key)
+            except NotFound:
+                return  # deleted meanwhile
+            except SeekwayError as error:
+                self._tell("document_not_made_good", key, error)
+                if left:
+                    await self._pause(error.retry_after_s or pause)
+                    pause *= 2
+            else:
+                return
 
     async def _start(self, group: asyncio.TaskGroup) -> None:
         try:
