@@ -43,7 +43,7 @@ class DocumentBook:
 
     def __init__(self, database: Database, clock: Callable[[], int]) -> None:
         self._database = database
-        self._clock = clock
+        self.now = clock
         self.jobs = JobBook(database, clock)
         self.segments = SegmentBook(database, clock)
         self.listing = Listing(database)
@@ -56,7 +56,7 @@ class DocumentBook:
 
     async def create_dataset(self, dataset: DatasetRecord) -> DatasetRecord:
         """Raises ``AlreadyExists`` where the tenant has one of that id or name."""
-        now = self._clock()
+        now = self.now()
         made = msgspec.structs.replace(dataset, created_at=now, updated_at=now)
         values = cast("tuple[Value, ...]", msgspec.structs.astuple(made))
         marks = ", ".join("?" * len(values))
@@ -83,7 +83,7 @@ class DocumentBook:
         changed = await self._database.write(
             lambda connection: connection.run(
                 "update kb_datasets set name = ?, description = ?, settings = ?, updated_at = ? where tenant = ? and id = ? and deleted = 0",
-                *(dataset.name, dataset.description, dataset.settings, self._clock(), dataset.tenant, dataset.id),
+                *(dataset.name, dataset.description, dataset.settings, self.now(), dataset.tenant, dataset.id),
             )
         )
         if not changed:
@@ -120,7 +120,7 @@ class DocumentBook:
     async def add(self, tenant: str, dataset: str, new: NewDocument) -> Added:
         """On disk, and waiting, when this returns. One that failed before waits again."""
         digest = hashlib.sha256(new.data).hexdigest()
-        made, now = str(uuid.uuid4()), self._clock()
+        made, now = str(uuid.uuid4()), self.now()
         rule = msgspec.json.encode(new.rule).decode()
 
         def work(connection: Connection) -> Added:
@@ -194,7 +194,7 @@ class DocumentBook:
             "enabled": int(document.enabled),
             "archived": int(document.archived),
             "disabled_at": document.disabled_at,
-            "updated_at": self._clock(),
+            "updated_at": self.now(),
             "undescribed": 1,
         }
         await self.update(document.key, values)
@@ -219,7 +219,7 @@ class DocumentBook:
 
     async def pause(self, key: DocumentKey) -> None:
         """Raises ``InvalidRequest`` for one that is through."""
-        now = self._clock()
+        now = self.now()
 
         def work(connection: Connection) -> None:
             document = _document(connection, key)

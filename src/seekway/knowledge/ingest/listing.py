@@ -17,6 +17,7 @@ Display = Literal["queuing", "indexing", "paused", "error", "available", "disabl
 """Dify's ``display_status``."""
 
 DISPLAYS: Final[tuple[Display, ...]] = get_args(Display)
+_SIGNING: Final = "select body from kb_secrets where name = ?"
 _WHERE: Final[dict[Display, str]] = {
     "queuing": "status = 'waiting'",
     "indexing": "status in ('parsing', 'cleaning', 'splitting', 'indexing')",
@@ -154,13 +155,16 @@ class Listing:
 
     async def secret(self, name: str) -> bytes:
         """256 random bits, the same for all who ask by this name."""
+        known = await self._database.read(lambda connection: connection.one(_SIGNING, name))
+        if known is not None:
+            return bytes(cast("bytes", known[0]))
         made = secrets.token_bytes(32)
 
         def work(connection: Connection) -> bytes:
             connection.run(
                 "insert into kb_secrets (name, body) values (?, ?) on conflict (name) do nothing", name, made
             )
-            row = connection.one("select body from kb_secrets where name = ?", name)
+            row = connection.one(_SIGNING, name)
             return bytes(cast("bytes", row[0])) if row is not None else made
 
         return await self._database.write(work)
