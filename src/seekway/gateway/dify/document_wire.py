@@ -29,7 +29,7 @@ class DocumentBody(msgspec.Struct, frozen=True):
     indexing_technique: Technique | None = None
     doc_form: Form | None = None
     doc_language: str | None = None
-    process_rule: msgspec.Raw | None = None
+    process_rule: object = None
     retrieval_model: RetrievalModel | None = None
     embedding_model: str | None = None
     embedding_model_provider: str | None = None
@@ -39,9 +39,8 @@ class DocumentBody(msgspec.Struct, frozen=True):
         """Raises ``InvalidParameter``."""
         if self.process_rule is None:
             return None
-        given = msgspec.json.decode(self.process_rule)
         # Clients send what they have no value for as null.
-        return None if given is None else read_process_rule(msgspec.json.encode(_without_nulls(given)))
+        return read_process_rule(msgspec.json.encode(_without_nulls(self.process_rule)))
 
 
 class WireValue(msgspec.Struct, frozen=True):

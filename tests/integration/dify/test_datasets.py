@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.gateway.dify.conftest import APP_KEY, KEYS, Client
+from tests.integration.dify.conftest import APP_KEY, KEYS, Client
 from tests.integration.gateway.served import serving
 
 
