@@ -100,7 +100,7 @@ lock: $(VENV)/.bootstrap ## Resolve the dependencies again
 	@$(LOCK) pyproject.toml requirements-build.in -o requirements.lock
 	@$(LOCK) --extra dev pyproject.toml requirements-build.in -c requirements.lock -o requirements-dev.lock
 
-CLIENTS := openai anthropic langchain litellm dify schemathesis
+CLIENTS := openai anthropic langchain litellm dify difydataset difyoapi schemathesis
 NODE_CLIENTS := tests/contract/node
 clients: $(VENV)/.bootstrap ## Install the published clients that the contract tests drive
 	@set -e; for name in $(CLIENTS); do \
