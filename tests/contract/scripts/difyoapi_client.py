@@ -12,7 +12,6 @@ client = Client.builder().domain(URL).max_retry_count(0).build()
 v1 = client.knowledge.v1
 option = RequestOption.builder().api_key("dataset-of-a").build()
 POLLS = 5000
-PLAIN = ("CreateChildChunk", "UpdateChildChunk")
 
 
 def model(name, /):
@@ -31,10 +30,7 @@ def built(kind, /, **values):
 def asked(call, kind, /, body=None, **path):
     """The answer as a dict, with its status."""
     if body is not None:
-        # Some builders lack fields that their bodies have.
-        path["request_body"] = (
-            model(f"{kind}RequestBody")(**body) if kind in PLAIN else built(f"{kind}RequestBody", **body)
-        )
+        path["request_body"] = built(f"{kind}RequestBody", **body)
     answer = call(built(f"{kind}Request", **path), option)
     # Some of its classes have no field for what Dify answers; ``body`` is what came.
     body = json.loads(answer.raw.content) if answer.raw.content else None
@@ -136,11 +132,14 @@ def children():
     place = {"dataset_id": home, "document_id": doc}
     parent = asked(v1.segment.list, "ListSegments", **place)["data"][0]["id"]
     of_parent = {**place, "segment_id": parent}
-    made = asked(v1.chunk.create, "CreateChildChunk", {"content": "delta four"}, **of_parent)
-    one = {**of_parent, "child_chunk_id": made["body"]["data"]["id"]}
+    # The package sends a list of chunks where Dify takes one content.
+    chunk = importlib.import_module(model("CreateChildChunkRequestBody").__module__).ChunkContent
+    made = asked(v1.chunk.create, "CreateChildChunk", {"chunks": [chunk(content="delta four")]}, **of_parent)
+    listed = asked(v1.chunk.list, "ListChildChunks", **of_parent)
+    one = {**of_parent, "child_chunk_id": listed["data"][0]["id"]}
     return {
         "made": made,
-        "listed": asked(v1.chunk.list, "ListChildChunks", **of_parent),
+        "listed": listed,
         "changed": asked(v1.chunk.update, "UpdateChildChunk", {"content": "eta"}, **one),
         "deleted": asked(v1.chunk.delete, "DeleteChildChunk", **one),
     }
