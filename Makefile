@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint types layers redis postgresql unit format lock proto proto-check reference reference-check text-tables text-tables-lock clients clients-lock bench-engine bench-gateway bench-guardrails bench-knowledge bench-peers bench-lock train-guard guard-lock chaos clean
+.PHONY: help run test check lint types layers redis postgresql unit format lock proto proto-check reference reference-check dify-table text-tables text-tables-lock clients clients-lock bench-engine bench-gateway bench-guardrails bench-knowledge bench-peers bench-lock train-guard guard-lock chaos clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -90,6 +90,9 @@ reference: $(VENV)/.dev ## Make docs/reference/ again from the code
 
 reference-check: $(VENV)/.dev
 	@$(BIN)/python scripts/make_reference.py --check
+
+dify-table: $(VENV)/.dev ## Make the table of docs/reference/dify.md again by asking every endpoint
+	@$(BIN)/python -m tests.contract.dify_table
 
 proto-check: $(VENV)/.dev
 	@$(BIN)/python scripts/make_proto.py --check
