@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
 
 import msgspec
 from starlette.responses import Response
@@ -19,7 +18,7 @@ from seekway.gateway.dify.document_wire import (
 )
 from seekway.gateway.dify.errors import DifyRefusal
 from seekway.gateway.dify.knowledge_call import KnowledgeCall, Result, done, page_of, reply
-from seekway.knowledge.ingest.listing import DISPLAYS, Display
+from seekway.knowledge.ingest.listing import DISPLAYS
 from seekway.knowledge.ingest.records import DocumentKey, DocumentRecord
 
 _ACTIONS = ("enable", "disable", "archive", "un_archive")

@@ -23,6 +23,7 @@ from seekway.gateway.request_body import read_body
 from seekway.gateway.request_edge import record_of
 from seekway.knowledge.ingest.records import DocumentKey
 from seekway.knowledge.knowledge_base import KnowledgeBase
+from seekway.observability.record import RequestRecord
 from seekway.pipeline.exchange import Headers
 
 BodyT = TypeVar("BodyT", bound=msgspec.Struct)
@@ -53,14 +54,15 @@ class KnowledgeCall:
 
     def named(self, name: str) -> str:
         """Of the path."""
-        return str(self.request.path_params[name])
+        return _without_nul(str(self.request.path_params[name]), name)
 
     def asked(self, name: str) -> str:
         """Of the query, empty where it is not there."""
-        return self.request.query_params.get(name, "")
+        return _without_nul(self.request.query_params.get(name, ""), name)
 
     def several(self, *names: str) -> list[str]:
-        return [value for name in names for value in self.request.query_params.getlist(name) if value]
+        found = [(name, value) for name in names for value in self.request.query_params.getlist(name)]
+        return [_without_nul(value, name) for name, value in found if value]
 
     def page(self) -> tuple[int, int]:
         """Which page, and how long it is at most."""
@@ -83,7 +85,10 @@ class KnowledgeCall:
     async def body(self, struct: type[BodyT]) -> BodyT:
         """From JSON, whatever the content type says; unknown fields are passed over, as Dify does."""
         most = max(self.front.services.settings.max_body_bytes, _ESCAPED * self.knowledge.max_file_bytes)
-        return _decoder(struct).decode_known(await self.raw(most))
+        raw = await self.raw(most)
+        if b"\\u0000" in raw:
+            _without_nul(msgspec.json.encode(_decoder(struct).decode_known(raw)).decode(), "The body", "\\u0000")
+        return _decoder(struct).decode_known(raw)
 
     def _whole(self, name: str, default: int) -> int:
         text = self.asked(name)
@@ -115,13 +120,19 @@ def knowledge_endpoint(front: Front, handler: Handler) -> Callable[[Request], Aw
         except DifyRefusal as refusal:
             record.error = refusal.code
             return refusal.response()
+        except RecursionError:
+            return _refused(InvalidParameter("A value in the body is nested too deeply."), record)
         except SeekwayError as error:
-            record.error = error.code
-            return error_response(error, DIFY_ERRORS, record.request_id)
+            return _refused(error, record)
 
     answer.__name__ = handler.__name__
     answer.__doc__ = handler.__doc__
     return answer
+
+
+def _refused(error: SeekwayError, record: RequestRecord) -> Response:
+    record.error = error.code
+    return error_response(error, DIFY_ERRORS, record.request_id)
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -155,6 +166,13 @@ def seconds(moment_ms: int) -> int:
 
 def seconds_or_none(moment_ms: int | None) -> int | None:
     return None if moment_ms is None else moment_ms // 1000
+
+
+def _without_nul(text: str, name: str, nul: str = "\x00") -> str:
+    """PostgreSQL keeps none."""
+    if nul in text:
+        raise InvalidParameter(f"{name} holds a NUL character; leave it out.", param=name)
+    return text
 
 
 @lru_cache(maxsize=64)

@@ -75,7 +75,7 @@ async def _read(call: KnowledgeCall, form: FormData) -> Upload:
     name = (body.name or file.filename or "").strip()
     if not name:
         raise DifyRefusal(400, "filename_not_exists_error", "The specified filename does not exist.")
-    if "/" in name or "\\" in name:
+    if any(mark in name for mark in "/\\\x00"):
         raise InvalidParameter("A file's name has no / and no \\ in it.", param="file")
     if not readable(file.filename or name, file.content_type):
         raise DifyRefusal(

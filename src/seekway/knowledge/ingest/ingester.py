@@ -75,6 +75,8 @@ class Ingester:
         self._wake = asyncio.Event()
         self._ended = asyncio.Event()
         self._taken_up = asyncio.Event()
+        self.made_good = asyncio.Event()
+        """Set when the index has heard, or was tried to be told, of what a process that is no more had said of documents and segments."""
 
     async def run(self) -> None:
         """Until it is cancelled. First what an earlier process left is taken up: documents go on, deletions are ended."""
@@ -203,6 +205,7 @@ class Ingester:
             await self._made_good(key, self._indexing.describe_again)
         for key in await self._book.segments.unsettled_documents():
             await self._made_good(key, self._indexing.editing.settle)
+        self.made_good.set()
 
     async def _made_good(self, key: DocumentKey, make: Callable[[DocumentKey], Awaitable[None]]) -> None:
         pause = _FIRST_PAUSE_S

@@ -88,8 +88,7 @@ async def test_what_a_crash_came_between_is_made_good_at_the_next_start(tmp_path
         await before.book.describe(msgspec.structs.replace(await before.book.document(other), enabled=False))
         assert await _found(before, "eta") == 1
     async with knowledge_base(tmp_path) as after, asyncio.timeout(30):
-        while await after.book.segments.unsettled_documents() or await after.book.listing.undescribed():
-            await asyncio.sleep(0)
+        await after.ingester.made_good.wait()
         assert [await _found(after, word) for word in ("alpha", "beta", "gamma", "delta", "eta")] == [0, 0, 1, 1, 0]
         assert [one.content for one in (await after.book.segments.page(key))[0]] == ["delta", "gamma"]
 
