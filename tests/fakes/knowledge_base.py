@@ -40,18 +40,22 @@ async def knowledge_base(
     clock: Callable[[], int] | None = None,
     embedding_model: str = MODEL,
 ) -> AsyncGenerator[KnowledgeBase]:
-    made = embedder or HashedEmbedder()
+    made: Embedder = embedder or HashedEmbedder()
+
+    def of_any_name(_: str) -> Embedder:
+        return made
+
     now = clock or (lambda: time.time_ns() // 1_000_000)
     database = SqliteDatabase(folder / "knowledge.sqlite", prepare=prepare_connection)
     book, index = DocumentBook(database, now), SqlitePassageIndex(database)
     await book.open()
     await index.open()
-    indexing = Indexing(book, index, ReaderHere(), lambda _: made, clock=now)
+    indexing = Indexing(book, index, ReaderHere(), of_any_name, clock=now)
     ingester = Ingester(book, indexing, clock=now)
     running = asyncio.ensure_future(ingester.run())
     try:
         yield KnowledgeBase(
-            *(book, ingester, indexing, index, Retriever(index, lambda _: made, reranker), lambda _: made),
+            *(book, ingester, indexing, index, Retriever(index, of_any_name, reranker), of_any_name),
             embedding_model=embedding_model,
             reranks=reranker is not None,
             max_file_bytes=max_file_bytes,

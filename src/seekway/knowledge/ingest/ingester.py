@@ -93,6 +93,7 @@ class Ingester:
                     await self._woken(_LOOK_S)
         finally:
             self._taken_up.clear()
+            self.made_good.clear()
 
     async def woken(self, most_s: float) -> None:
         """Until something is added here, or ``most_s`` have passed; for whoever runs this."""
@@ -147,6 +148,7 @@ class Ingester:
     async def idle(self) -> None:
         """Until nothing waits and nothing is worked on; :meth:`run` must run."""
         await self._taken_up.wait()
+        await self.made_good.wait()
         while True:
             self._ended.clear()
             if not self._jobs and not await self._book.jobs.waiting(1):

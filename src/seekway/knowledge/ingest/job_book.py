@@ -18,6 +18,9 @@ T = TypeVar("T")
 
 _MARKS: Final = ", ".join("?" * len(UNDER_WAY))
 _CLAIMED: Final = "tenant = ? and dataset = ? and id = ? and revision = ? and deleted = 0"
+_EDITED_MS: Final = 60_000
+"""Who changes a segment tells the index himself; whose change is older than this is likely no more."""
+
 _PARTS: Final = ("kb_cuts", "kb_embedded")
 
 
@@ -40,6 +43,8 @@ class JobBook:
     async def due(self) -> bool:
         """Whether anything waits, is not in the index as it is here, or was left by a process that may be no more."""
 
+        left = self._clock() - _EDITED_MS
+
         def work(connection: Connection) -> bool:
             statuses = connection.one(
                 f"select 1 from kb_documents where status in ('waiting', {_MARKS}) limit 1",  # noqa: S608 - marks only
@@ -51,7 +56,8 @@ class JobBook:
                 return True
             if connection.one("select 1 from kb_documents where undescribed = 1 limit 1"):
                 return True
-            return connection.one("select 1 from kb_segments where settled < revision limit 1") is not None
+            unsettled = "select 1 from kb_segments where settled < revision and updated_at < ? limit 1"
+            return connection.one(unsettled, left) is not None
 
         return await self._database.read(work)
 

@@ -127,12 +127,13 @@ class Listing:
         return [DocumentKey(*cast("tuple[str, str, str]", row)) for row in rows]
 
     async def described(self, document: DocumentRecord) -> None:
-        """The index knows it as it is here; one that was described again meanwhile stays."""
+        """The index knows it as it is here. Where it was described again meanwhile, in whichever process, the index is to hear of it once more."""
+        same = "name = ? and metadata = ? and enabled = ? and archived = ?"
         await self._database.write(
             lambda connection: connection.run(
-                "update kb_documents set undescribed = 0 where tenant = ? and dataset = ? and id = ? and name = ? and metadata = ? and enabled = ? and archived = ?",
-                *(*document.key, document.name, msgspec.json.encode(document.metadata).decode()),
-                *(int(document.enabled), int(document.archived)),
+                f"update kb_documents set undescribed = case when {same} then 0 else 1 end where tenant = ? and dataset = ? and id = ?",  # noqa: S608 - our own words
+                *(document.name, msgspec.json.encode(document.metadata).decode()),
+                *(int(document.enabled), int(document.archived), *document.key),
             )
         )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Callable, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 
@@ -22,6 +22,8 @@ from seekway.knowledge.passage import searched_texts
 from seekway.knowledge.ports import Embedder, Vectors
 from seekway.knowledge.segments.records import NewSegment, Segment, SegmentChange
 from seekway.knowledge.segments.segment_book import SegmentBook
+
+_TIMES: Final = 5
 
 
 class Records(Protocol):
@@ -110,21 +112,26 @@ class SegmentEditing:
     async def settle(self, key: DocumentKey) -> None:
         """The index has the document's segments as they are in the book. Only for one that is indexed."""
         async with self.alone(key):
-            changed = await self._book.segments.unsettled(key)
-            if not changed:
-                return
-            there = [one for one in changed if one.enabled and not one.deleted]
-            gone = [one.position for one in changed if not one.enabled or one.deleted]
-            if gone:
-                with contextlib.suppress(NotFound):
-                    await self._index.drop_passages(key.tenant, key.dataset, key.document, gone)
-            if there:
-                dataset = await self._book.dataset(key.tenant, key.dataset)
-                passages = [one.passage for one in there]
-                texts = [text for passage in passages for text in searched_texts(passage)]
-                vectors = await self._vectors(dataset, texts) if dataset.dimensions else None
-                await self._index.put_passages(key.tenant, key.dataset, key.document, passages, vectors)
-            await self._book.segments.settle(key, changed)
+            # More than once only where another process is at the same segments.
+            for _ in range(_TIMES):
+                changed = await self._book.segments.unsettled(key)
+                if not changed:
+                    return
+                await self._index_as_kept(key, changed)
+                await self._book.segments.settle(key, changed)
+
+    async def _index_as_kept(self, key: DocumentKey, changed: Sequence[Segment]) -> None:
+        there = [one for one in changed if one.enabled and not one.deleted]
+        gone = [one.position for one in changed if not one.enabled or one.deleted]
+        if gone:
+            with contextlib.suppress(NotFound):
+                await self._index.drop_passages(key.tenant, key.dataset, key.document, gone)
+        if there:
+            dataset = await self._book.dataset(key.tenant, key.dataset)
+            passages = [one.passage for one in there]
+            texts = [text for passage in passages for text in searched_texts(passage)]
+            vectors = await self._vectors(dataset, texts) if dataset.dimensions else None
+            await self._index.put_passages(key.tenant, key.dataset, key.document, passages, vectors)
 
     async def _cut(self, document: DocumentRecord, content: str) -> tuple[str, ...]:
         return await asyncio.to_thread(children_of_text, content, document.rule, self._count)

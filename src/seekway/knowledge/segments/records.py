@@ -43,6 +43,7 @@ class Segment(msgspec.Struct, frozen=True):
     hits: int
     revision: int
     settled: int
+    claim: int
     deleted: bool
     created_at: int
     updated_at: int

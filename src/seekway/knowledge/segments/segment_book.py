@@ -132,11 +132,12 @@ class SegmentBook:
 
     async def mark_deleted(self, place: DocumentKey, segment: str) -> None:
         """It is seen no more."""
+        now = self._clock()
 
         def work(connection: Connection) -> None:
             rows.must_be_whole(connection, place)
             rows.segment(connection, place, segment)
-            rows.next_revision(connection, place, segment, {"deleted": 1})
+            rows.next_revision(connection, place, segment, {"deleted": 1, "updated_at": now})
             rows.count_segments(connection, place, -1)
 
         await self._database.write(work)
@@ -175,16 +176,18 @@ class SegmentBook:
         await self._database.write(work)
 
     async def unsettled(self, place: DocumentKey) -> list[Segment]:
-        """Those of which the index may not know yet how they are, also deleted ones."""
+        """Those of which the index may not know yet how they are, also deleted ones, claimed for whoever asks."""
+        which = f"{OF_DOCUMENT} and settled < revision"
 
         def work(connection: Connection) -> list[Segment]:
+            connection.run(f"update kb_segments set claim = claim + 1 where {which}", *place)  # noqa: S608 - our own words
             found = connection.all(
-                f"select {SEGMENT_COLUMNS} from kb_segments where {OF_DOCUMENT} and settled < revision order by position",  # noqa: S608 - our own words
+                f"select {SEGMENT_COLUMNS} from kb_segments where {which} order by position",  # noqa: S608 - our own words
                 *place,
             )
             return rows.with_children(connection, place, found)
 
-        return await self._database.read(work)
+        return await self._database.write(work)
 
     async def unsettled_documents(self) -> list[DocumentKey]:
         found = await self._database.read(
@@ -194,20 +197,34 @@ class SegmentBook:
         )
         return [DocumentKey(*cast("tuple[str, str, str]", row)) for row in found]
 
-    async def settle(self, place: DocumentKey, done: Sequence[Segment]) -> None:
-        """The index has these as they are here. What was changed again meanwhile stays unsettled."""
+    async def settle(self, place: DocumentKey, done: Sequence[Segment]) -> bool:
+        """The index has these as they are here. What was changed again meanwhile stays unsettled.
+
+        Also what somebody else claimed meanwhile, in whichever process: who of the two was the last at the index is not known.
+        False where the document was indexed anew meanwhile: then it is indexed once more.
+        """
         now = self._clock()
-        values = [(one.revision, now, *place, one.id) for one in done]
-        gone = [(*place, one.id, one.revision) for one in done if one.deleted]
 
-        def work(connection: Connection) -> None:
-            connection.run_many(
-                f"update kb_segments set settled = ?, completed_at = ? where {OF_DOCUMENT} and id = ?",  # noqa: S608 - our own words
-                values,
-            )
-            connection.run_many(f"delete from kb_segments where {OF_DOCUMENT} and id = ? and revision = ?", gone)  # noqa: S608 - our own words
+        def work(connection: Connection) -> bool:
+            present = True
+            for one in done:
+                found = connection.run(
+                    f"update kb_segments set settled = case when claim = ? then ? else settled end, "  # noqa: S608 - our own words
+                    f"revision = case when claim = ? then revision else revision + 1 end, completed_at = ? where {OF_DOCUMENT} and id = ?",
+                    *(one.claim, one.revision, one.claim, now, *place, one.id),
+                )
+                present = present and found > 0
+                if one.deleted:
+                    connection.run(
+                        f"delete from kb_segments where {OF_DOCUMENT} and id = ? and deleted = 1 and settled = revision",  # noqa: S608 - our own words
+                        *(*place, one.id),
+                    )
+            return present and not rows.index_again(connection, place, whole=False)
 
-        await self._database.write(work)
+        if await self._database.write(work):
+            return True
+        await self._database.write(lambda connection: rows.index_again(connection, place, whole=True))
+        return False
 
 
 def like(keyword: str) -> str:

@@ -9,7 +9,7 @@ from typing import Final, cast
 import msgspec
 
 from seekway.core.errors import InvalidRequest, NotFound
-from seekway.knowledge.ingest.records import DocumentKey
+from seekway.knowledge.ingest.records import UNDER_WAY, DocumentKey
 from seekway.knowledge.passage import Passage
 from seekway.knowledge.segments.records import (
     CHILD_COLUMNS,
@@ -106,6 +106,18 @@ def must_be_whole(connection: Connection, place: DocumentKey) -> None:
         raise NotFound(f"There is no document {place.document!r} in this knowledge base.", param="document_id")
     if row[0] != "completed":
         raise InvalidRequest("The document is not indexed yet; change its segments when it is completed.")
+
+
+def index_again(connection: Connection, place: DocumentKey, *, whole: bool) -> bool:
+    """A document that is being indexed waits again, with ``whole`` also one that is indexed. Whether it was so."""
+    statuses = (*UNDER_WAY, "completed") if whole else UNDER_WAY
+    marks = ", ".join("?" * len(statuses))
+    changed = connection.run(
+        "update kb_documents set status = 'waiting', revision = revision + 1 where tenant = ? and dataset = ? and id = ? "  # noqa: S608 - marks only
+        f"and deleted = 0 and status in ({marks})",
+        *(*place, *statuses),
+    )
+    return changed > 0
 
 
 def next_revision(connection: Connection, place: DocumentKey, name: str, values: dict[str, Value]) -> None:

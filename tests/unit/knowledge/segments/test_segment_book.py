@@ -6,6 +6,7 @@ import pytest
 
 from seekway.core.errors import InvalidRequest, NotFound
 from seekway.knowledge.ingest.document_book import DocumentBook
+from seekway.knowledge.ingest.job_book import Superseded
 from seekway.knowledge.ingest.records import DatasetRecord, DocumentKey, NewDocument
 from seekway.knowledge.passage import Passage
 from seekway.knowledge.segments.records import NewSegment, Segment, SegmentChange, SegmentKey
@@ -15,8 +16,13 @@ async def _document(book: DocumentBook, *passages: Passage) -> DocumentKey:
     await book.create_dataset(DatasetRecord("t", "d", "Handbook"))
     key = (await book.add("t", "d", NewDocument("a.txt", b"text"))).document.key
     if passages:
-        await book.complete(key, passages)
+        await _complete(book, key, *passages)
     return key
+
+
+async def _complete(book: DocumentBook, key: DocumentKey, *passages: Passage) -> None:
+    await book.jobs.do_again(key)
+    await book.jobs.complete(await book.jobs.claim(key), passages)
 
 
 async def _all(book: DocumentBook, key: DocumentKey) -> list[Segment]:
@@ -34,7 +40,7 @@ async def test_a_document_that_is_indexed_has_its_passages_as_segments(book: Doc
     assert await _all(book, key) == found
     document = await book.document(key)
     assert (document.status, document.segments, document.segments_done) == ("completed", 2, 2)
-    await book.complete(key, _TWO[:1])
+    await _complete(book, key, *_TWO[:1])
     again = await _all(book, key)
     assert [one.passage for one in again] == [_TWO[0]]
     assert again[0].id != found[0].id
@@ -63,6 +69,35 @@ async def test_what_is_added_changed_or_deleted_is_unsettled_until_the_index_has
     assert (await book.document(key)).segments == 2
 
 
+async def test_what_two_told_the_index_at_once_is_told_again(book: DocumentBook) -> None:
+    key = await _document(book, *_TWO)
+    first = (await _all(book, key))[0]
+    await book.segments.change(key, first.id, SegmentChange("New"))
+    one, other = await book.segments.unsettled(key), await book.segments.unsettled(key)
+    # Which of the two was the last at the index is not known, whoever is through first.
+    await book.segments.settle(key, one)
+    await book.segments.settle(key, other)
+    (again,) = await book.segments.unsettled(key)
+    await book.segments.settle(key, [again])
+    assert await book.segments.unsettled(key) == []
+
+
+async def test_a_document_that_was_indexed_anew_under_an_edit_is_indexed_once_more(book: DocumentBook) -> None:
+    key = await _document(book, *_TWO)
+    first = (await _all(book, key))[0]
+    await book.segments.change(key, first.id, SegmentChange("New"))
+    told = await book.segments.unsettled(key)
+    await book.replace(key, NewDocument("b.txt", b"other"))
+    claimed = await book.jobs.claim(key)
+    # The index may have been told in between of what is no more: the work on the new file begins again.
+    assert not await book.segments.settle(key, told)
+    with pytest.raises(Superseded):
+        await book.jobs.complete(claimed, _TWO)
+    await book.jobs.complete(await book.jobs.claim(key), _TWO)
+    assert not await book.segments.settle(key, told)
+    assert await book.jobs.waiting(9) == [key]
+
+
 async def test_children_are_added_changed_and_taken_away(book: DocumentBook) -> None:
     key = await _document(book, *_TWO)
     parent = (await _all(book, key))[1]
@@ -81,7 +116,7 @@ async def test_segments_are_changed_only_where_the_document_is_whole(book: Docum
     key = await _document(book)
     with pytest.raises(InvalidRequest):
         await book.segments.add(key, [NewSegment("x")])
-    await book.complete(key, _TWO)
+    await _complete(book, key, *_TWO)
     first = (await _all(book, key))[0]
     for other in (key._replace(tenant="u"), key._replace(dataset="e"), key._replace(document="f")):
         assert (await book.segments.page(other))[1] == 0

@@ -22,6 +22,8 @@ create table kb_segments (
   hits bigint not null default 0,
   revision bigint not null default 0,
   settled bigint not null default 0,
+  -- Grows whenever somebody begins to tell the index of it: who finds another's number afterwards came too late.
+  claim bigint not null default 0,
   deleted bigint not null default 0,
   created_at bigint not null,
   updated_at bigint not null,
