@@ -21,6 +21,7 @@ class ChildBody(msgspec.Struct, frozen=True):
 
 
 async def create_child(call: KnowledgeCall) -> Response:
+    """Behind the others of its parent."""
     document = await _of_parents(call)
     content = await _content(call)
     made = await call.knowledge.indexing.editing.add_child(document.key, call.named("segment_id"), content)
@@ -28,6 +29,7 @@ async def create_child(call: KnowledgeCall) -> Response:
 
 
 async def list_children(call: KnowledgeCall) -> Response:
+    """In order, by page and word."""
     page, limit = call.page()
     document = await call.knowledge.book.document(call.document)
     segment = await call.knowledge.book.segments.segment(document.key, call.named("segment_id"))
@@ -38,6 +40,7 @@ async def list_children(call: KnowledgeCall) -> Response:
 
 
 async def change_child(call: KnowledgeCall) -> Response:
+    """Another text for it."""
     document = await _of_parents(call)
     child, content = call.named("child_chunk_id"), await _content(call)
     await call.knowledge.indexing.editing.change_child(document.key, call.named("segment_id"), child, content)
@@ -45,6 +48,7 @@ async def change_child(call: KnowledgeCall) -> Response:
 
 
 async def delete_child(call: KnowledgeCall) -> Response:
+    """Its parent is no longer found by it."""
     document = await _of_parents(call)
     await call.knowledge.indexing.editing.change_child(
         document.key, call.named("segment_id"), call.named("child_chunk_id"), None

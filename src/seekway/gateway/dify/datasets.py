@@ -26,6 +26,7 @@ from seekway.knowledge.ingest.records import DatasetRecord
 
 
 async def create_dataset(call: KnowledgeCall) -> Response:
+    """A dataset, empty; without ``indexing_technique`` its first document says how it is indexed."""
     body = await call.body(DatasetBody)
     body.check()
     if body.name is None or not body.name.strip():
@@ -66,10 +67,12 @@ async def list_datasets(call: KnowledgeCall) -> Response:
 
 
 async def show_dataset(call: KnowledgeCall) -> Response:
+    """One dataset."""
     return await shown(call, await call.knowledge.book.dataset(call.tenant, call.dataset))
 
 
 async def change_dataset(call: KnowledgeCall) -> Response:
+    """Name, description, permission and how it is searched; how it is indexed only while it is empty."""
     body = await call.body(DatasetBody)
     body.check()
     record = await call.knowledge.book.dataset(call.tenant, call.dataset)
@@ -96,6 +99,7 @@ async def change_dataset(call: KnowledgeCall) -> Response:
 
 
 async def delete_dataset(call: KnowledgeCall) -> Response:
+    """With its documents and every trace of them."""
     await call.knowledge.ingester.delete_dataset(call.tenant, call.dataset)
     return done()
 

@@ -73,6 +73,7 @@ async def show_document(call: KnowledgeCall) -> Response:
 
 
 async def delete_document(call: KnowledgeCall) -> Response:
+    """With every trace of it."""
     await call.knowledge.ingester.delete(call.document)
     return done()
 

@@ -21,6 +21,7 @@ _TEXT = "text/plain"
 
 
 async def create_by_text(call: KnowledgeCall) -> Response:
+    """A document of a text, indexed in the background."""
     body = await call.body(DocumentBody)
     if body.name is None or not body.name.strip():
         raise InvalidParameter("name is missing.", param="name")
@@ -31,6 +32,7 @@ async def create_by_text(call: KnowledgeCall) -> Response:
 
 
 async def create_by_file(call: KnowledgeCall) -> Response:
+    """A document of a file, indexed in the background."""
     upload = await _with_file(call)
     return await _create(call, upload.body, upload.file or b"", upload.name, upload.mime)
 

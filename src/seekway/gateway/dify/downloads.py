@@ -50,11 +50,13 @@ class UploadFileInfo(msgspec.Struct, frozen=True):
 
 
 async def download(call: KnowledgeCall) -> Response:
+    """An address from which the file is fetched without a key, for five minutes."""
     await call.knowledge.book.document(call.document)
     return reply(Address(await _address(call)))
 
 
 async def upload_file(call: KnowledgeCall) -> Response:
+    """What is known of the file, with an address as :func:`download` gives."""
     document = await call.knowledge.book.document(call.document)
     file, url = wire_file(call, document), await _address(call)
     return reply(
@@ -66,6 +68,7 @@ async def upload_file(call: KnowledgeCall) -> Response:
 
 
 async def download_zip(call: KnowledgeCall) -> Response:
+    """The files of several documents in an archive."""
     ids = list(dict.fromkeys((await call.body(DocumentIds)).document_ids))
     if not 1 <= len(ids) <= _MOST_IN_ARCHIVE:
         raise InvalidParameter(f"document_ids are from 1 to {_MOST_IN_ARCHIVE}.", param="document_ids")

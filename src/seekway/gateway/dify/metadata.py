@@ -74,6 +74,7 @@ class Operations(msgspec.Struct, frozen=True):
 
 
 async def create_field(call: KnowledgeCall) -> Response:
+    """A field of metadata that documents may have."""
     body = await call.body(NewField)
     try:
         made = await call.knowledge.book.fields.create(call.tenant, call.dataset, body.name, body.type)
@@ -83,6 +84,7 @@ async def create_field(call: KnowledgeCall) -> Response:
 
 
 async def list_fields(call: KnowledgeCall) -> Response:
+    """With how many documents have a value for each."""
     dataset = await call.knowledge.book.dataset(call.tenant, call.dataset)
     found = await call.knowledge.book.fields.fields(call.tenant, call.dataset)
     data = [CountedField(one.id, one.name, one.kind, one.used, one.used) for one in found]
@@ -90,6 +92,7 @@ async def list_fields(call: KnowledgeCall) -> Response:
 
 
 async def rename_field(call: KnowledgeCall) -> Response:
+    """With the values of documents."""
     name = (await call.body(RenamedField)).name
     try:
         field, documents = await call.knowledge.book.fields.rename(
@@ -102,6 +105,7 @@ async def rename_field(call: KnowledgeCall) -> Response:
 
 
 async def delete_field(call: KnowledgeCall) -> Response:
+    """With the values of documents."""
     await _described(
         call, await call.knowledge.book.fields.delete(call.tenant, call.dataset, call.named("metadata_id"))
     )
@@ -109,11 +113,13 @@ async def delete_field(call: KnowledgeCall) -> Response:
 
 
 async def built_in_fields(call: KnowledgeCall) -> Response:
+    """Those that documents have by themselves where they are switched on."""
     await call.knowledge.book.dataset(call.tenant, call.dataset)
     return reply(BuiltInFields([BuiltInField(name, kind) for name, kind in BUILT_IN.items()]))
 
 
 async def switch_built_in(call: KnowledgeCall) -> Response:
+    """For all documents of the dataset, and those that come."""
     action = call.named("action")
     if action not in ("enable", "disable"):
         raise InvalidParameter("The action is enable or disable.", param="action")

@@ -83,11 +83,13 @@ async def list_segments(call: KnowledgeCall) -> Response:
 
 
 async def show_segment(call: KnowledgeCall) -> Response:
+    """One segment."""
     document = await call.knowledge.book.document(call.document)
     return _shown(call, document, await call.knowledge.book.segments.segment(document.key, call.named("segment_id")))
 
 
 async def change_segment(call: KnowledgeCall) -> Response:
+    """What is given is changed, and found as it is now."""
     body = (await call.body(ChangedSegment)).segment
     document = await editable(call)
     body.check(document, new=False)
@@ -100,6 +102,7 @@ async def change_segment(call: KnowledgeCall) -> Response:
 
 
 async def delete_segment(call: KnowledgeCall) -> Response:
+    """With every trace of it."""
     document = await editable(call)
     await call.knowledge.indexing.editing.delete(document.key, call.named("segment_id"))
     return done()

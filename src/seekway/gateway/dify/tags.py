@@ -64,6 +64,7 @@ class BoundTags(msgspec.Struct, frozen=True):
 
 
 async def create_tag(call: KnowledgeCall) -> Response:
+    """A tag, bound to nothing."""
     name = (await call.body(NewTag)).name
     try:
         return reply(_wire(await call.knowledge.book.tags.create(call.tenant, name)))
@@ -72,10 +73,12 @@ async def create_tag(call: KnowledgeCall) -> Response:
 
 
 async def list_tags(call: KnowledgeCall) -> Response:
+    """All of the tenant, by name."""
     return reply([_wire(tag) for tag in await call.knowledge.book.tags.tags(call.tenant)])
 
 
 async def rename_tag(call: KnowledgeCall) -> Response:
+    """Another name for it, wherever it is bound."""
     body = await call.body(RenamedTag)
     try:
         return reply(_wire(await call.knowledge.book.tags.rename(call.tenant, body.tag_id, body.name)))
@@ -84,17 +87,20 @@ async def rename_tag(call: KnowledgeCall) -> Response:
 
 
 async def delete_tag(call: KnowledgeCall) -> Response:
+    """With its bindings."""
     await call.knowledge.book.tags.delete(call.tenant, (await call.body(DroppedTag)).tag_id)
     return done()
 
 
 async def bind_tags(call: KnowledgeCall) -> Response:
+    """All or none."""
     body = await call.body(Binding)
     await call.knowledge.book.tags.bind(call.tenant, body.tags, body.target_id)
     return done()
 
 
 async def unbind_tags(call: KnowledgeCall) -> Response:
+    """Those that are not bound are passed over."""
     body = await call.body(Binding)
     await call.knowledge.book.dataset(call.tenant, body.target_id)
     await call.knowledge.book.tags.unbind(call.tenant, body.tags, body.target_id)
@@ -102,6 +108,7 @@ async def unbind_tags(call: KnowledgeCall) -> Response:
 
 
 async def tags_of_dataset(call: KnowledgeCall) -> Response:
+    """By name."""
     await call.knowledge.book.dataset(call.tenant, call.dataset)
     found = await call.knowledge.book.tags.tags(call.tenant, call.dataset)
     return reply(BoundTags([BoundTag(tag.id, tag.name) for tag in found], len(found)))
