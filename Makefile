@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint types layers redis postgresql unit format lock proto proto-check reference reference-check text-tables text-tables-lock clients clients-lock bench-engine bench-gateway bench-guardrails bench-knowledge bench-peers bench-lock train-guard guard-lock chaos clean
+.PHONY: help run test check lint types layers redis postgresql unit format lock proto proto-check reference reference-check dify-table text-tables text-tables-lock clients clients-lock bench-engine bench-gateway bench-guardrails bench-knowledge bench-peers bench-lock train-guard guard-lock chaos clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -91,6 +91,9 @@ reference: $(VENV)/.dev ## Make docs/reference/ again from the code
 reference-check: $(VENV)/.dev
 	@$(BIN)/python scripts/make_reference.py --check
 
+dify-table: $(VENV)/.dev ## Make the table of docs/reference/dify.md again by asking every endpoint
+	@$(BIN)/python -m tests.contract.dify_table
+
 proto-check: $(VENV)/.dev
 	@$(BIN)/python scripts/make_proto.py --check
 
@@ -100,7 +103,7 @@ lock: $(VENV)/.bootstrap ## Resolve the dependencies again
 	@$(LOCK) pyproject.toml requirements-build.in -o requirements.lock
 	@$(LOCK) --extra dev pyproject.toml requirements-build.in -c requirements.lock -o requirements-dev.lock
 
-CLIENTS := openai anthropic langchain litellm dify schemathesis
+CLIENTS := openai anthropic langchain litellm dify difydataset difyoapi schemathesis
 NODE_CLIENTS := tests/contract/node
 clients: $(VENV)/.bootstrap ## Install the published clients that the contract tests drive
 	@set -e; for name in $(CLIENTS); do \

@@ -18,6 +18,7 @@ from typing import Any, cast
 import pytest
 
 from tests.conftest import CACHE
+from tests.contract.knowledge_served import knowledge_gateway
 from tests.contract.scripted import scripted_gateway
 from tests.e2e.served import Served
 
@@ -84,6 +85,21 @@ def scripted_run() -> ClientRun:
         if client not in runs:
             command = _command(client)
             with scripted_gateway() as address:
+                runs[client] = _run([*command, address, "none", "none"], client)
+        return runs[client]
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def knowledge_run() -> ClientRun:
+    """As :func:`client_run`, against a gateway with a knowledge base."""
+    runs: dict[str, Seen] = {}
+
+    def run(client: str) -> Seen:
+        if client not in runs:
+            command = _command(client)
+            with knowledge_gateway() as address:
                 runs[client] = _run([*command, address, "none", "none"], client)
         return runs[client]
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+import urllib.request
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -39,6 +41,14 @@ def kb(folder: Path, *arguments: str) -> list[dict[str, object]]:
     return msgspec.json.decode(result.stdout) if result.exit_code == 0 else []
 
 
+def asked(served: Served, path: str, body: object = None) -> dict[str, Any]:
+    """By a client of Dify's, on a gateway without keys."""
+    data = None if body is None else msgspec.json.encode(body)
+    request = urllib.request.Request(f"http://{served.address}{path}", data, {"authorization": "Bearer dataset-any"})
+    with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - as above
+        return msgspec.json.decode(answer.read())
+
+
 def until(folder: Path, names: set[str]) -> None:
     """The gateways' work shows in the database alone."""
     last = time.monotonic() + 60
@@ -61,6 +71,11 @@ def test_gateways_follow_a_folder_and_one_that_dies_is_not_missed(tmp_path: Path
         until(tmp_path, {"a.md", "b.md"})
         (found, *_) = kb(tmp_path, "search", "When do parcels come?", "--method", "full_text")
         assert found["document_name"] == "b.md"
+        (dataset,) = asked(served, "/v1/datasets")["data"]
+        assert (dataset["name"], dataset["document_count"]) == ("handbook", 2)
+        body = {"query": "parcels", "retrieval_model": {"search_method": "full_text_search"}}
+        records = asked(served, f"/v1/datasets/{dataset['id']}/retrieve", body)["records"]
+        assert [one["segment"]["document"]["name"] for one in records] == ["b.md"]
         (docs / "a.md").unlink()
         until(tmp_path, {"b.md"})
         assert served.get("/health/live")[0] == 200

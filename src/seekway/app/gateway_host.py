@@ -76,6 +76,7 @@ class GatewayHost:
         ledger = RequestLedger(self.drain, self.metrics, AccessLog(settings.log))
         self.front = Front(self._services(settings), model_routes(), ledger, log)
         self.knowledge = Knowledge(settings, config, self._find, self._tell) if settings.knowledge.enabled else None
+        self.front.knowledge = self.knowledge and self.knowledge.base
         self.metrics.registry.register(
             ResilienceFigures(
                 lambda: self._parts.endpoints.values(),

@@ -15,6 +15,9 @@ from starlette.responses import Response
 from seekway.core.errors import InternalError, InvalidRequest, MethodNotAllowed, NotFound, SeekwayError
 from seekway.gateway.dialects.openai_errors import ErrorEnvelope
 from seekway.gateway.dialects.openai_models import ModelList, WireModel
+from seekway.gateway.dify.downloads import FILE_PATH, Files
+from seekway.gateway.dify.knowledge_call import knowledge_endpoint
+from seekway.gateway.dify.knowledge_routes import KNOWLEDGE_ROUTES
 from seekway.gateway.error_response import error_response, form_for
 from seekway.gateway.front import Front
 from seekway.gateway.openapi import TEXT_METRICS, DescribedApp, answers_of, body_of, health_of
@@ -64,6 +67,7 @@ def create_app(
     _add_model_routes(app, front)
     _add_health_routes(app, HealthRoutes(front, metrics, workers))
     _add_admin_routes(app, AdminRoutes(front))
+    _add_knowledge_routes(app, front)
     documents = DocumentRoutes(front, app)
     app.add_api_route(DOCUMENT, documents.document, include_in_schema=False)
     app.add_api_route("/docs", documents.page, include_in_schema=False)
@@ -142,6 +146,15 @@ def _add_admin_routes(app: FastAPI, routes: AdminRoutes) -> None:
         response_class=Response,
         openapi_extra=body_of(TrialBody, TrialReport, ErrorEnvelope),
     )
+
+
+def _add_knowledge_routes(app: DescribedApp, front: Front) -> None:
+    """Dify's; docs/reference/dify.md lists them."""
+    for route in KNOWLEDGE_ROUTES:
+        endpoint = knowledge_endpoint(front, route.handler)
+        for path in (route.path, *route.also):
+            app.add_api_route(path, endpoint, methods=[route.method], include_in_schema=False)
+    app.add_api_route(FILE_PATH, Files(front).file, include_in_schema=False)
 
 
 async def _on_refusal(request: Request, error: Exception) -> Response:

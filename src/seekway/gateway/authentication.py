@@ -5,9 +5,9 @@ from __future__ import annotations
 from seekway.core.caller import ANONYMOUS, Caller
 from seekway.core.errors import AuthenticationFailed, PermissionDenied
 from seekway.pipeline.exchange import Headers
-from seekway.security.keys import ADMIN_SCOPE, METRICS_SCOPE, MODELS_SCOPE, SCOPES, KeyTable, digest_of
+from seekway.security.keys import ADMIN_SCOPE, KNOWLEDGE_SCOPE, METRICS_SCOPE, MODELS_SCOPE, SCOPES, KeyTable, digest_of
 
-__all__ = ["ADMIN_SCOPE", "METRICS_SCOPE", "MODELS_SCOPE", "SCOPES", "Authenticator"]
+__all__ = ["ADMIN_SCOPE", "KNOWLEDGE_SCOPE", "METRICS_SCOPE", "MODELS_SCOPE", "SCOPES", "Authenticator"]
 
 _MODELS = (MODELS_SCOPE,)
 
@@ -17,6 +17,11 @@ class Authenticator:
 
     def __init__(self, table: KeyTable | None) -> None:
         self._table = table
+
+    @property
+    def open(self) -> bool:
+        """Whether no key is needed."""
+        return self._table is None
 
     def check(self, headers: Headers, *scopes: str) -> Caller:
         """The key's caller; raises ``AuthenticationFailed`` without saying what was wrong with the key, which is never logged.

@@ -13,6 +13,7 @@ from seekway.gateway.model_call import CallServices
 from seekway.gateway.operations.table import ModelRoute, fast_routes
 from seekway.gateway.request_ledger import RequestLedger
 from seekway.gateway.sweep import Sweep, Swept
+from seekway.knowledge.knowledge_base import KnowledgeBase
 
 _CONNECTIONS_S = 1.0
 
@@ -31,6 +32,8 @@ class Front:
         self.routes = routes
         self.ledger = ledger
         self.log = log
+        self.knowledge: KnowledgeBase | None = None
+        """Set before serving where there is one."""
         self.connections: Sweep[Swept] = Sweep(_CONNECTIONS_S)
         self.fast = fast_routes(routes)
         self.head_defaults: list[tuple[bytes, bytes]] = []

@@ -15,6 +15,7 @@ class Passage(msgspec.Struct, frozen=True):
     keys: tuple[str, ...] = ()  # child chunks or the question; empty: the text itself
     answer: str | None = None  # question-answer form
     heading: str = ""  # titles above it, " / " between
+    keywords: tuple[str, ...] = ()  # given by hand, found besides those of the text; an index does not give them back
 
 
 def searched_texts(passage: Passage) -> tuple[str, ...]:

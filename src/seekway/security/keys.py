@@ -26,8 +26,9 @@ T = TypeVar("T")
 MODELS_SCOPE = "models"
 ADMIN_SCOPE = "admin"
 METRICS_SCOPE = "metrics"
-SCOPES = (MODELS_SCOPE, ADMIN_SCOPE, METRICS_SCOPE)
-"""``models`` opens the model routes, ``admin`` those that tell of the gateway and change it, ``metrics`` the page that is scraped."""
+KNOWLEDGE_SCOPE = "knowledge"
+SCOPES = (MODELS_SCOPE, ADMIN_SCOPE, METRICS_SCOPE, KNOWLEDGE_SCOPE)
+"""``models`` opens the model routes, ``admin`` those that tell of the gateway and change it, ``metrics`` the page that is scraped, ``knowledge`` the tenant's knowledge bases."""
 
 
 class Retired(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -56,9 +57,10 @@ class KeyRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     budget: Budget | None = None
 
 
-def make_secret() -> str:
-    """A new key: 256 random bits, written as DeepSeek writes its keys."""
-    return f"sk-{secrets.token_urlsafe(32)}"
+def make_secret(scopes: tuple[str, ...] = (MODELS_SCOPE,)) -> str:
+    """A new key: 256 random bits, written as DeepSeek writes its keys, or as Dify does where it opens knowledge alone."""
+    prefix = "dataset" if scopes == (KNOWLEDGE_SCOPE,) else "sk"
+    return f"{prefix}-{secrets.token_urlsafe(32)}"
 
 
 def digest_of(key: bytes) -> bytes:

@@ -101,6 +101,8 @@ class Connection:
 
     async def answer(self) -> Answer:
         answer = await self.head()
+        if answer.status == 204:
+            return answer
         if "content-length" in answer.headers:
             answer.body = await self.reader.readexactly(int(answer.headers["content-length"]))
             return answer

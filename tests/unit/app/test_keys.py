@@ -47,6 +47,14 @@ def test_a_new_key_opens_and_is_kept_only_as_a_digest(file: Path) -> None:
     assert (kept.id, kept.tenant, kept.budget, kept.limits.concurrent) == (key_id, "shop", Budget(amount=100.0), 4)
 
 
+def test_a_key_for_knowledge_looks_like_difys_and_stays_so(file: Path) -> None:
+    key_id, key = made("--tenant", "shop", "--scope", "knowledge")
+    assert key.startswith("dataset-")
+    assert read_keys(file)[0].scopes == ("knowledge",)
+    assert json.loads(keys("rotate", key_id, "--json").stdout)["key"].startswith("dataset-")
+    assert made("--scope", "knowledge", "--scope", "models")[1].startswith("sk-")
+
+
 def test_a_rotated_key_opens_beside_its_successor(file: Path) -> None:
     key_id, old = made()
     new = json.loads(keys("rotate", key_id, "--json", "--grace", "52w").stdout)["key"]

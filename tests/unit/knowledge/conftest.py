@@ -1,15 +1,22 @@
-"""An index in a file of its own."""
+"""An index in a file of its own, and what documents need, on both databases."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import itertools
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 
 from seekway.knowledge.index.sqlite_index import SqlitePassageIndex, prepare_connection
+from seekway.knowledge.ingest.document_book import DocumentBook
+from seekway.storage.sql.database import Database
+from seekway.storage.sql.postgresql import PostgresqlDatabase
 from seekway.storage.sql.sqlite import SqliteDatabase
 from tests.fakes.hashed_embedder import HashedEmbedder
+from tests.fakes.postgresql_server import PostgresqlServer
 
 
 @pytest.fixture
@@ -29,3 +36,27 @@ async def index(database: SqliteDatabase) -> SqlitePassageIndex:
 @pytest.fixture
 def embedder() -> HashedEmbedder:
     return HashedEmbedder()
+
+
+@pytest.fixture
+def clock() -> Callable[[], int]:
+    return itertools.count(1_000).__next__
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def book(request: pytest.FixtureRequest, tmp_path: Path, clock: Callable[[], int]) -> AsyncIterator[DocumentBook]:
+    async with AsyncExitStack() as stack:
+        state: Database
+        if request.param == "sqlite":
+            state = SqliteDatabase(tmp_path / "documents.db")
+        else:
+            # Not pytest's own folder: the server's user may not enter it.
+            server = PostgresqlServer(Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="seekway-pg-"))))
+            await server.make()
+            await server.start()
+            stack.push_async_callback(server.kill)
+            state = PostgresqlDatabase(server.url)
+        stack.push_async_callback(state.close)
+        made = DocumentBook(state, clock)
+        await made.open()
+        yield made

@@ -118,10 +118,11 @@ def create(
       seekway keys create --tenant shop
       seekway keys create --tenant shop --model deepseek-flash --expires 90d --budget 100CNY/month
       seekway keys create --scope models --scope admin --note "our own console"
+      seekway keys create --scope knowledge --tenant shop
       seekway keys create --tenant service --requests-per-second 300 --json
     """
     own = {name: value for name, value in limits.items() if value is not None}
-    secret = make_secret()
+    secret = make_secret(scopes or (MODELS_SCOPE,))
     fields = {
         "id": key_id or f"k-{secrets.token_hex(4)}",
         "digest": digest_of(secret.encode()).hex(),
@@ -219,7 +220,8 @@ def rotate(command_line: CommandLine, key_id: str, grace: int, as_json: bool) ->
       seekway keys rotate k-3f9c2a71 --grace 0
       seekway keys rotate k-3f9c2a71 --grace 7d
     """
-    secret, now = make_secret(), int(time.time())
+    path, now = _file(command_line), int(time.time())
+    secret = make_secret(_find(read_keys(path), key_id).scopes)
 
     def turn(record: KeyRecord) -> KeyRecord:
         if record.revoked is not None:
@@ -229,7 +231,7 @@ def rotate(command_line: CommandLine, key_id: str, grace: int, as_json: bool) ->
             kept = (*kept, Retired(record.digest, now + grace))
         return msgspec.structs.replace(record, digest=digest_of(secret.encode()).hex(), retired=kept)
 
-    record = _change_one(_file(command_line), key_id, turn)
+    record = _change_one(path, key_id, turn)
     _print_secret(record, secret, as_json)
 
 

@@ -54,6 +54,12 @@ def parent_passages(parsed: Parsed, rule: ProcessRule, count: CountTokens = mixe
     return found
 
 
+def children_of_text(text: str, rule: ProcessRule, count: CountTokens = mixed_tokens) -> tuple[str, ...]:
+    """What a parent of this text is found by."""
+    children = _cut(Parsed(text), children_of(rule.effective), count, merged=False)
+    return tuple(text[child.start : child.end] for child in children)
+
+
 def table_passages(parsed: Parsed) -> tuple[Parsed, list[Passage]]:
     """For ``qa_model`` of a table: each pair is a passage, found by its question. The text becomes that of the pairs, for offsets to mean something."""
     return _of_pairs(parsed, [(pair, "") for pair in parsed.pairs])

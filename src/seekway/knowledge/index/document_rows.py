@@ -39,10 +39,14 @@ class PreparedPassage(msgspec.Struct, frozen=True):
 def prepare(passages: Sequence[Passage], vectors: Vectors | None) -> list[PreparedPassage]:
     """All that needs no database; seconds of a core for a long document, so not on the event loop."""
     blobs: Iterator[bytes | None] = iter(()) if vectors is None else map(to_blob, vectors)
-    return [
-        PreparedPassage(passage, tuple(_key(passage, text, next(blobs, None)) for text in searched_texts(passage)))
-        for passage in passages
-    ]
+    return [_prepared(passage, blobs) for passage in passages]
+
+
+def _prepared(passage: Passage, blobs: Iterator[bytes | None]) -> PreparedPassage:
+    given = tuple(chain.from_iterable(keywords(word, KEYWORDS_OF_KEY) for word in passage.keywords))
+    return PreparedPassage(
+        passage, tuple(_key(passage, text, next(blobs, None), given) for text in searched_texts(passage))
+    )
 
 
 def check(dataset: Dataset, passages: Sequence[Passage], vectors: Vectors | None) -> None:
@@ -113,18 +117,36 @@ def delete_document(connection: Connection, dataset: int, document: int) -> None
     rows = connection.all(
         "select k.number from keys k join passages p on p.number = k.passage where p.document = ?", document
     )
-    keys = [_number(row) for row in rows]
-    total = _number(connection.one("select searched from datasets where number = ?", dataset))
-    full_text.delete(connection, dataset, keys, total)
+    _unindex(connection, dataset, [_number(row) for row in rows])
     # The rest goes with it by its foreign keys.
     connection.run("delete from documents where number = ? and dataset = ?", document, dataset)
+
+
+def delete_passages(connection: Connection, dataset: int, document: int, positions: Sequence[int]) -> None:
+    """Those of these positions, as far as there are any."""
+    wanted = msgspec.json.encode(positions).decode()
+    rows = connection.all(
+        "select k.number from keys k join passages p on p.number = k.passage "
+        "where p.document = ? and p.position in (select value from json_each(?))",
+        *(document, wanted),
+    )
+    _unindex(connection, dataset, [_number(row) for row in rows])
+    connection.run(
+        "delete from passages where document = ? and position in (select value from json_each(?))", document, wanted
+    )
+
+
+def _unindex(connection: Connection, dataset: int, keys: Sequence[int]) -> None:
+    total = _number(connection.one("select searched from datasets where number = ?", dataset))
+    full_text.delete(connection, dataset, keys, total)
     connection.run("update datasets set searched = searched - ? where number = ?", len(keys), dataset)
 
 
-def _key(passage: Passage, text: str, vector: bytes | None) -> PreparedKey:
+def _key(passage: Passage, text: str, vector: bytes | None, given: Sequence[str]) -> PreparedKey:
     # The titles above a text belong to what it is about, though they are not shown with it.
-    found = chain(terms(passage.heading), terms(text)) if passage.heading else terms(text)
-    return PreparedKey(text if passage.keys else None, " ".join(found), tuple(keywords(text, KEYWORDS_OF_KEY)), vector)
+    found = chain(terms(passage.heading), terms(text), given) if passage.heading or given else terms(text)
+    words = tuple(dict.fromkeys((*given, *keywords(text, KEYWORDS_OF_KEY))))
+    return PreparedKey(text if passage.keys else None, " ".join(found), words, vector)
 
 
 def _number(row: Sequence[object] | None) -> int:

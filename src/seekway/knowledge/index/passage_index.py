@@ -104,6 +104,16 @@ class PassageIndex(Protocol):
         """
         ...
 
+    async def put_passages(
+        self, tenant: str, dataset: str, document: str, passages: Sequence[Passage], vectors: Vectors | None = None, /
+    ) -> None:
+        """Into a document that is there, in place of its passages of the same positions; else as :meth:`put`."""
+        ...
+
+    async def drop_passages(self, tenant: str, dataset: str, document: str, positions: Sequence[int], /) -> None:
+        """With every trace of them; a position where nothing is, is passed over."""
+        ...
+
     async def change(self, tenant: str, dataset: str, document: Document, /) -> None:
         """Name, metadata and whether it is found; the passages stay."""
         ...

@@ -16,6 +16,7 @@ from seekway.knowledge.index.document_rows import (
     KEYWORDS_OF_KEY,
     check,
     delete_document,
+    delete_passages,
     insert_document,
     insert_passages,
     prepare,
@@ -162,6 +163,29 @@ class SqlitePassageIndex:
         number, replaced = await self._database.write(work)
         if replaced is not None:
             self._vectors.forget_document(number, replaced)
+
+    async def put_passages(
+        self, tenant: str, dataset: str, document: str, passages: Sequence[Passage], vectors: Vectors | None = None, /
+    ) -> None:
+        check(await self.dataset(tenant, dataset), passages, vectors)
+        prepared = await asyncio.to_thread(prepare, passages, vectors)
+
+        def work(connection: Connection) -> None:
+            place = _place(connection, tenant, dataset)
+            check(place.dataset, passages, vectors)  # as above
+            number = loading.document_number(connection, place.number, document)
+            delete_passages(connection, place.number, number, [passage.position for passage in passages])
+            insert_passages(connection, place.number, number, prepared)
+
+        await self._database.write(work)
+
+    async def drop_passages(self, tenant: str, dataset: str, document: str, positions: Sequence[int], /) -> None:
+        def work(connection: Connection) -> None:
+            place = _place(connection, tenant, dataset)
+            number = loading.document_number(connection, place.number, document)
+            delete_passages(connection, place.number, number, positions)
+
+        await self._database.write(work)
 
     async def change(self, tenant: str, dataset: str, document: Document, /) -> None:
         def work(connection: Connection) -> None:

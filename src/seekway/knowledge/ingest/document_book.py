@@ -11,6 +11,7 @@ import msgspec
 
 from seekway.core.errors import InvalidRequest, NotFound
 from seekway.knowledge.ingest.job_book import JobBook, drop_cut
+from seekway.knowledge.ingest.listing import Listing
 from seekway.knowledge.ingest.records import (
     DATASET_COLUMNS,
     DOCUMENT_COLUMNS,
@@ -23,6 +24,9 @@ from seekway.knowledge.ingest.records import (
     dataset_of,
     document_of,
 )
+from seekway.knowledge.labels.fields import FieldBook
+from seekway.knowledge.labels.tags import TagBook
+from seekway.knowledge.segments.segment_book import SegmentBook
 from seekway.storage.sql.database import Connection, Database, Value
 from seekway.storage.sql.migrations import migrate, read_migrations
 
@@ -39,8 +43,12 @@ class DocumentBook:
 
     def __init__(self, database: Database, clock: Callable[[], int]) -> None:
         self._database = database
-        self._clock = clock
+        self.now = clock
         self.jobs = JobBook(database, clock)
+        self.segments = SegmentBook(database, clock)
+        self.listing = Listing(database)
+        self.tags = TagBook(database, clock)
+        self.fields = FieldBook(database, clock)
 
     async def open(self) -> None:
         """Make or bring up to date the tables."""
@@ -48,7 +56,7 @@ class DocumentBook:
 
     async def create_dataset(self, dataset: DatasetRecord) -> DatasetRecord:
         """Raises ``AlreadyExists`` where the tenant has one of that id or name."""
-        now = self._clock()
+        now = self.now()
         made = msgspec.structs.replace(dataset, created_at=now, updated_at=now)
         values = cast("tuple[Value, ...]", msgspec.structs.astuple(made))
         marks = ", ".join("?" * len(values))
@@ -75,7 +83,7 @@ class DocumentBook:
         changed = await self._database.write(
             lambda connection: connection.run(
                 "update kb_datasets set name = ?, description = ?, settings = ?, updated_at = ? where tenant = ? and id = ? and deleted = 0",
-                *(dataset.name, dataset.description, dataset.settings, self._clock(), dataset.tenant, dataset.id),
+                *(dataset.name, dataset.description, dataset.settings, self.now(), dataset.tenant, dataset.id),
             )
         )
         if not changed:
@@ -112,14 +120,14 @@ class DocumentBook:
     async def add(self, tenant: str, dataset: str, new: NewDocument) -> Added:
         """On disk, and waiting, when this returns. One that failed before waits again."""
         digest = hashlib.sha256(new.data).hexdigest()
-        made, now = str(uuid.uuid4()), self._clock()
+        made, now = str(uuid.uuid4()), self.now()
         rule = msgspec.json.encode(new.rule).decode()
 
         def work(connection: Connection) -> Added:
             _dataset(connection, tenant, dataset)
             row = connection.one(
-                f"select {DOCUMENT_COLUMNS} from kb_documents where tenant = ? and dataset = ? and digest = ? and form = ? and rule = ? and deleted = 0 order by position limit 1",  # noqa: S608 - columns are our own
-                *(tenant, dataset, digest, new.form, rule),
+                f"select {DOCUMENT_COLUMNS} from kb_documents where tenant = ? and dataset = ? and digest = ? and form = ? and rule = ? and (? = 0 or name = ?) and deleted = 0 order by position limit 1",  # noqa: S608 - columns are our own
+                *(tenant, dataset, digest, new.form, rule, int(new.by_name), new.name),
             )
             if row is not None:
                 known = document_of(row)
@@ -179,15 +187,17 @@ class DocumentBook:
         return await self._database.read(work)
 
     async def describe(self, document: DocumentRecord) -> None:
-        """Name, metadata and whether it is found."""
-        await self.update(
-            document.key,
-            {
-                "name": document.name,
-                "metadata": msgspec.json.encode(document.metadata).decode(),
-                "enabled": int(document.enabled),
-            },
-        )
+        """Name, metadata and whether it is found; :meth:`described` when the index knows."""
+        values = {
+            "name": document.name,
+            "metadata": msgspec.json.encode(document.metadata).decode(),
+            "enabled": int(document.enabled),
+            "archived": int(document.archived),
+            "disabled_at": document.disabled_at,
+            "updated_at": self.now(),
+            "undescribed": 1,
+        }
+        await self.update(document.key, values)
 
     async def file(self, key: DocumentKey) -> bytes:
         def work(connection: Connection) -> bytes:
@@ -209,7 +219,7 @@ class DocumentBook:
 
     async def pause(self, key: DocumentKey) -> None:
         """Raises ``InvalidRequest`` for one that is through."""
-        now = self._clock()
+        now = self.now()
 
         def work(connection: Connection) -> None:
             document = _document(connection, key)

@@ -34,6 +34,7 @@ from seekway.knowledge.ingest.records import DatasetRecord, DocumentKey, Documen
 from seekway.knowledge.parsing.parsed import Parsed
 from seekway.knowledge.passage import Passage, searched_texts
 from seekway.knowledge.ports import Embedder, Vectors
+from seekway.knowledge.segments.editing import SegmentEditing
 
 _BATCH: Final = 32
 """Texts embedded together, and at most lost at a crash."""
@@ -69,6 +70,7 @@ class Indexing:
         self._asker = asker
         self._clock = clock
         self._count = count
+        self.editing = SegmentEditing(book, index, embedder, count)
 
     async def run(self, claimed: Claimed, committing: Callable[[], None]) -> None:
         """``committing`` is called when the index is about to change; from there on it must not be cancelled.
@@ -91,8 +93,15 @@ class Indexing:
     async def describe(self, document: DocumentRecord) -> None:
         """Name, metadata and whether it is found, here and in the index; one that is not there yet will have them."""
         await self._book.describe(document)
-        with contextlib.suppress(NotFound):
-            await self._index.change(document.tenant, document.dataset, _indexed(document))
+        await self.describe_again(document.key)
+
+    async def describe_again(self, key: DocumentKey) -> None:
+        """The index is told what is said of the document now."""
+        async with self.editing.alone(key):
+            document = await self._book.document(key)
+            with contextlib.suppress(NotFound):
+                await self._index.change(document.tenant, document.dataset, _indexed(document))
+            await self._book.listing.described(document)
 
     async def describe_dataset(self, dataset: DatasetRecord) -> None:
         """As :meth:`DocumentBook.change_dataset`, and its name in the index."""
@@ -190,16 +199,17 @@ class Indexing:
     ) -> None:
         key = claimed.key
         await self._have_index(dataset)
-        now = await self._book.document(key)
-        await self._index.put(key.tenant, key.dataset, _indexed(now), passages, vectors)
-        try:
-            await self._book.jobs.complete(claimed)
-        except Superseded:
-            await self._mend(key)
-            raise
-        later = await self._book.document(key)
-        if _indexed(later) != _indexed(now):
-            await self._index.change(key.tenant, key.dataset, _indexed(later))
+        async with self.editing.alone(key):
+            now = await self._book.document(key)
+            await self._index.put(key.tenant, key.dataset, _indexed(now), passages, vectors)
+            try:
+                await self._book.jobs.complete(claimed, passages)
+            except Superseded:
+                await self._mend(key)
+                raise
+            later = await self._book.document(key)
+            if _indexed(later) != _indexed(now):
+                await self._index.change(key.tenant, key.dataset, _indexed(later))
 
     async def _mend(self, key: DocumentKey) -> None:
         """What was put came too late: nothing of it stays where the document is gone, and another's newer passages are put again."""
@@ -232,7 +242,7 @@ class Indexing:
 
 
 def _indexed(document: DocumentRecord) -> Document:
-    return Document(document.id, document.name, document.metadata, document.enabled)
+    return Document(document.id, document.name, document.metadata, document.found)
 
 
 def _gaps(missing: Sequence[bool]) -> Iterator[tuple[int, int]]:

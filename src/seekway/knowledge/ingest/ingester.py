@@ -8,7 +8,15 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from functools import partial
 from typing import Final
 
-from seekway.core.errors import InternalError, RateLimited, SeekwayError, ServerError, StorageUnavailable, unforeseen
+from seekway.core.errors import (
+    InternalError,
+    NotFound,
+    RateLimited,
+    SeekwayError,
+    ServerError,
+    StorageUnavailable,
+    unforeseen,
+)
 from seekway.knowledge.ingest.document_book import DocumentBook
 from seekway.knowledge.ingest.indexing import Indexing
 from seekway.knowledge.ingest.job_book import Claimed, Superseded
@@ -67,6 +75,8 @@ class Ingester:
         self._wake = asyncio.Event()
         self._ended = asyncio.Event()
         self._taken_up = asyncio.Event()
+        self.made_good = asyncio.Event()
+        """Set when the index has heard, or was tried to be told, of what a process that is no more had said of documents and segments."""
 
     async def run(self) -> None:
         """Until it is cancelled. First what an earlier process left is taken up: documents go on, deletions are ended."""
@@ -75,6 +85,7 @@ class Ingester:
             await self._end_deletions()
             self._taken_up.set()
             async with asyncio.TaskGroup() as group:
+                group.create_task(self._make_good())
                 while True:
                     self._wake.clear()
                     await self._start(group)
@@ -82,6 +93,7 @@ class Ingester:
                     await self._woken(_LOOK_S)
         finally:
             self._taken_up.clear()
+            self.made_good.clear()
 
     async def woken(self, most_s: float) -> None:
         """Until something is added here, or ``most_s`` have passed; for whoever runs this."""
@@ -136,6 +148,7 @@ class Ingester:
     async def idle(self) -> None:
         """Until nothing waits and nothing is worked on; :meth:`run` must run."""
         await self._taken_up.wait()
+        await self.made_good.wait()
         while True:
             self._ended.clear()
             if not self._jobs and not await self._book.jobs.waiting(1):
@@ -187,6 +200,29 @@ class Ingester:
                 del self._held[key]
             self._wake.set()
             self._ended.set()
+
+    async def _make_good(self) -> None:
+        """The index hears of what was said of documents and segments when a process died."""
+        for key in await self._book.listing.undescribed():
+            await self._made_good(key, self._indexing.describe_again)
+        for key in await self._book.segments.unsettled_documents():
+            await self._made_good(key, self._indexing.editing.settle)
+        self.made_good.set()
+
+    async def _made_good(self, key: DocumentKey, make: Callable[[DocumentKey], Awaitable[None]]) -> None:
+        pause = _FIRST_PAUSE_S
+        for left in reversed(range(_TRIES)):
+            try:
+                await make(key)
+            except NotFound:
+                return  # deleted meanwhile
+            except SeekwayError as error:
+                self._tell("document_not_made_good", key, error)
+                if left:
+                    await self._pause(error.retry_after_s or pause)
+                    pause *= 2
+            else:
+                return
 
     async def _start(self, group: asyncio.TaskGroup) -> None:
         try:

@@ -10,12 +10,17 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Final, NamedTuple, TypeVar, cast
 
 from seekway.knowledge.ingest.records import UNDER_WAY, DocumentKey, Status
+from seekway.knowledge.passage import Passage
+from seekway.knowledge.segments.segment_rows import write_passages
 from seekway.storage.sql.database import Connection, Database, Value
 
 T = TypeVar("T")
 
 _MARKS: Final = ", ".join("?" * len(UNDER_WAY))
 _CLAIMED: Final = "tenant = ? and dataset = ? and id = ? and revision = ? and deleted = 0"
+_EDITED_MS: Final = 60_000
+"""Who changes a segment tells the index himself; whose change is older than this is likely no more."""
+
 _PARTS: Final = ("kb_cuts", "kb_embedded")
 
 
@@ -36,7 +41,9 @@ class JobBook:
         self._clock = clock
 
     async def due(self) -> bool:
-        """Whether anything waits, or was left by a process that may be no more."""
+        """Whether anything waits, is not in the index as it is here, or was left by a process that may be no more."""
+
+        left = self._clock() - _EDITED_MS
 
         def work(connection: Connection) -> bool:
             statuses = connection.one(
@@ -45,7 +52,12 @@ class JobBook:
             )
             if statuses is not None or connection.one("select 1 from kb_documents where deleted = 1 limit 1"):
                 return True
-            return connection.one("select 1 from kb_datasets where deleted = 1 limit 1") is not None
+            if connection.one("select 1 from kb_datasets where deleted = 1 limit 1"):
+                return True
+            if connection.one("select 1 from kb_documents where undescribed = 1 limit 1"):
+                return True
+            unsettled = "select 1 from kb_segments where settled < revision and updated_at < ? limit 1"
+            return connection.one(unsettled, left) is not None
 
         return await self._database.read(work)
 
@@ -124,17 +136,16 @@ class JobBook:
 
         await self._change(claimed, {"segments_done": done}, work)
 
-    async def complete(self, claimed: Claimed) -> None:
-        now = self._clock()
+    async def complete(self, claimed: Claimed, passages: Sequence[Passage]) -> None:
+        """The passages are its segments from now on."""
+        now, number = self._clock(), len(passages)
 
         def work(connection: Connection) -> None:
-            connection.run(
-                "update kb_documents set segments_done = segments where tenant = ? and dataset = ? and id = ?",
-                *claimed.key,
-            )
+            write_passages(connection, claimed.key, passages, now)
             drop_cut(connection, claimed.key)
 
-        await self._change(claimed, {"status": "completed", "completed_at": now, "error": None}, work)
+        done = {"segments": number, "segments_done": number}
+        await self._change(claimed, {"status": "completed", "completed_at": now, "error": None, **done}, work)
 
     async def do_again(self, key: DocumentKey) -> None:
         """One that is completed waits again: somebody who had been overtaken may have put older passages in its place."""

@@ -69,6 +69,14 @@ class DocumentRecord(msgspec.Struct, frozen=True):
     paused_at: int | None
     stopped_at: int | None
     revision: int = 0
+    archived: bool = False
+    disabled_at: int | None = None
+    updated_at: int | None = None
+
+    @property
+    def found(self) -> bool:
+        """Whether searches find it."""
+        return self.enabled and not self.archived
 
     @property
     def key(self) -> DocumentKey:
@@ -76,7 +84,10 @@ class DocumentRecord(msgspec.Struct, frozen=True):
 
 
 class NewDocument(msgspec.Struct, frozen=True):
-    """A file, or a text given as one (``name`` ending on ``.txt`` or ``mime`` ``text/plain``). ``language`` is of the questions that a model makes."""
+    """A file, or a text given as one (``name`` ending on ``.txt`` or ``mime`` ``text/plain``). ``language`` is of the questions that a model makes.
+
+    With ``by_name`` the dataset knows the file only under the same name.
+    """
 
     name: str
     data: bytes
@@ -86,6 +97,7 @@ class NewDocument(msgspec.Struct, frozen=True):
     language: str = "English"
     metadata: dict[str, MetadataValue] = {}
     batch: str = ""
+    by_name: bool = False
 
 
 class Added(msgspec.Struct, frozen=True):
@@ -107,5 +119,5 @@ def document_of(row: Row) -> DocumentRecord:
     fields: dict[str, object] = dict(zip(DocumentRecord.__struct_fields__, row, strict=True))
     fields["rule"] = msgspec.json.decode(str(fields["rule"]))
     fields["metadata"] = msgspec.json.decode(str(fields["metadata"]))
-    fields["enabled"] = bool(fields["enabled"])
+    fields["enabled"], fields["archived"] = bool(fields["enabled"]), bool(fields["archived"])
     return msgspec.convert(fields, DocumentRecord)

@@ -52,9 +52,10 @@ _TYPES: Final[dict[str, Kind]] = {
 _OLD: Final = {"doc": ".docx", "ppt": ".pptx", "rtf": ".docx", "odt": ".docx", "odp": ".pptx", "msg": ".eml"}
 
 
-def readable(filename: str) -> bool:
-    """Whether its ending is that of a kind which can be read."""
-    return "." in filename and filename.rpartition(".")[2].lower() in _SUFFIXES
+def readable(filename: str, mime: str | None = None) -> bool:
+    """Whether its ending, or else its media type, is that of a kind which can be read."""
+    suffix = filename.rpartition(".")[2].lower() if "." in filename else ""
+    return suffix in _SUFFIXES or (suffix not in _OLD and (mime or "").partition(";")[0].strip().lower() in _TYPES)
 
 
 def parse(data: bytes, filename: str, mime: str | None = None, bounds: Bounds | None = None) -> Parsed:

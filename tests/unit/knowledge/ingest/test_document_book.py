@@ -88,7 +88,7 @@ async def test_pausing_and_resuming_are_refused_where_they_mean_nothing(book: Do
     await book.pause(key)
     assert await book.jobs.waiting(1) == []
     await book.again(key)
-    await book.jobs.complete(await book.jobs.claim(key))
+    await book.jobs.complete(await book.jobs.claim(key), ())
     with pytest.raises(InvalidRequest):
         await book.pause(key)
 

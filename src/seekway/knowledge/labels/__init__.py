@@ -1,0 +1,1 @@
+"""What people say of datasets and documents: tags, and fields of metadata."""

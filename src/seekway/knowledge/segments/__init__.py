@@ -1,0 +1,1 @@
+"""Passages of indexed documents as rows of their own, which people change."""
