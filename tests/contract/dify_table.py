@@ -48,7 +48,7 @@ async def found(endpoints: Sequence[Endpoint], served: Served, idle: Callable[[]
 
 async def _ask(endpoint: Endpoint, path: str, served: Served, known: dict[str, str]) -> None:
     what = f"{endpoint.method} {path}"
-    filled = _filled(f"{path}?{endpoint.query}", known)
+    filled = _filled(f"{path}?{endpoint.query}" if endpoint.query else path, known)
     kind, body = _body(endpoint, known)
     headers = (f"authorization: Bearer {_key(endpoint)}", f"content-type: {kind}")
     answer = await served.ask(endpoint.method, f"/v1{filled}", body, headers)
