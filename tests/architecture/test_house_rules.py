@@ -76,6 +76,7 @@ def test_a_log_lines_event_is_a_name_that_can_be_searched_for() -> None:
 
 _WALL_CLOCK = re.compile(r"\btime\.time\b|\bdatetime\.now\(|\btime_ns\(")
 _TELLS_THE_TIME = {
+    "app/applications.py": "prices have hours, and tools tell the day",
     "app/gateway_host.py": "keys expire on a date",
     "app/state.py": "documents and conversations say when they came",
     "security/keys.py": "keys expire on a date",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +12,7 @@ import numpy as np
 from structlog.typing import FilteringBoundLogger
 
 from seekway.app.app_state import RECORDS, app_store
-from seekway.app.application_files import ApplicationFiles, Log
+from seekway.app.application_files import ApplicationFiles
 from seekway.app.state import State, milliseconds
 from seekway.applications.agents.work import ToolAgent
 from seekway.applications.app_backend import AppBackend
@@ -37,7 +37,7 @@ MEMBER: Final = "applications"
 class Applications:
     """``service`` is for whoever asks, ``member`` makes models of the applications. Nothing is opened before it is asked for.
 
-    ``front`` and ``prices`` give those in force; ``tell`` hears of what goes wrong behind.
+    ``front`` and ``prices`` give those in force.
     Raises ``ConfigError`` where PostgreSQL is named and its driver is not installed.
     """
 
@@ -49,9 +49,9 @@ class Applications:
         prices: Callable[[], PriceTable],
         knowledge: KnowledgeBase | None,
         log: FilteringBoundLogger,
-        tell: Log,
     ) -> None:
         state, ticks = State(settings.storage, config), asyncio.get_running_loop().time
+        self._log = log
         self._store = app_store(settings.storage, config)
         self._reader = DocumentReader()
         models = AppModels(front, prices, time.time)
@@ -79,7 +79,7 @@ class Applications:
             # At the start not every backend has said what it has: a name is taken as it stands.
             models=lambda: None,
             expected=frozenset((source.tenant, source.name) for source in settings.knowledge.sources),
-            tell=tell,
+            tell=self._tell,
         )
 
     async def run(self) -> None:
@@ -89,6 +89,10 @@ class Applications:
     async def end(self) -> None:
         """Take no more questions; while models can still be asked."""
         await self.service.close()
+
+    def _tell(self, event: str, about: Mapping[str, str]) -> None:
+        whole = event == "application_read" and "changes" not in about
+        (self._log.info if whole else self._log.warning)(event, **about)
 
     async def close(self) -> None:
         """After the last question."""

@@ -17,7 +17,7 @@ import click
 
 from seekway.app.terminal import stop_on_signals
 from seekway.core.errors import SeekwayError
-from seekway.core.settings import Settings, load_settings
+from seekway.core.settings import Settings, load_settings, set_library_switches
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("seekway.app.commands.up:up", "Serve gateway, model service and engines on this machine."),
@@ -66,6 +66,8 @@ class OneLineErrors(click.Group):
 
     def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> NoReturn:  # pyright: ignore[reportIncompatibleMethodOverride] - it always ends the process, as click's does in its standalone mode
         extra["standalone_mode"] = False
+        # Before any command's module brings gRPC along.
+        set_library_switches()
         try:
             with stop_on_signals():
                 result = cast("object", super().main(args, prog_name or "seekway", **extra))

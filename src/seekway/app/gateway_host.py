@@ -175,7 +175,6 @@ class GatewayHost:
             lambda: self._parts.quota.prices,
             self.knowledge and self.knowledge.base,
             self._log,
-            self._tell,
         )
 
     async def _find(self, model: str) -> tuple[Backend, str]:

@@ -13,7 +13,7 @@ from structlog.typing import FilteringBoundLogger
 from seekway.app.status import Failed, StatusChannel
 from seekway.core.errors import SeekwayError
 from seekway.core.sections.log import LogSettings
-from seekway.core.settings import Settings, set_library_switches
+from seekway.core.settings import Settings
 from seekway.observability.logging import make_logger
 
 Serve = Callable[[StatusChannel, FilteringBoundLogger], Awaitable[None]]
@@ -21,7 +21,6 @@ Serve = Callable[[StatusChannel, FilteringBoundLogger], Awaitable[None]]
 
 def run_served(log_settings: LogSettings, status_fd: int | None, serve: Serve) -> None:
     """Run ``serve`` on uvloop until it returns; a refusal to start goes to the supervisor, or up to the command line."""
-    set_library_switches()
     channel = StatusChannel(status_fd)
     log = make_logger(log_settings)
     try:
