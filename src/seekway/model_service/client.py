@@ -11,7 +11,6 @@ from grpc import StatusCode
 
 from seekway.core.errors import (
     BackendUnavailable,
-    Cancelled,
     SeekwayError,
     StreamInterrupted,
 )
@@ -171,5 +170,6 @@ def _error_of(
         if begun and status in (StatusCode.UNAVAILABLE, StatusCode.INTERNAL, StatusCode.CANCELLED):
             return StreamInterrupted("The model service went away in the middle of the answer; send the request again.")
         if status is StatusCode.CANCELLED:
-            return Cancelled("The model service cancelled the call; it may be shutting down.")
+            # Nobody here did: a server that ends connections, not yet or no longer serving.
+            return BackendUnavailable("The model service refused the call; it may be shutting down.")
     return error_of(status, details, metadata)
