@@ -20,7 +20,7 @@ from seekway.core.sections.storage import StorageSettings
 from seekway.core.settings import Settings
 from seekway.knowledge.evaluation import METHODS, Figures, Question, Relevant, evaluate, read_questions
 from seekway.knowledge.index.passage_index import Dataset, Document
-from seekway.knowledge.passage import Passage
+from seekway.knowledge.passage import Passage, embedded_texts
 from seekway.knowledge.ports import Vectors
 from seekway.knowledge.retrieval.retriever import Method, Retrieval
 from seekway.knowledge.samples.bundled import SamplePassage, sample_passages, sample_questions
@@ -88,7 +88,7 @@ def show(console: Console, results: Results) -> None:
 
 async def _index(knowledge: Knowledge, passages: Sequence[SamplePassage], progress: Progress) -> None:
     base = knowledge.base
-    texts = [one.text for one in passages]
+    texts = [text for one in passages for text in embedded_texts(one.passage)]
     rows: list[Vectors] = []
     for first in range(0, len(texts) if base.embedding_model else 0, _BATCH):
         progress(first, len(texts), "embedding passages")
@@ -99,7 +99,7 @@ async def _index(knowledge: Knowledge, passages: Sequence[SamplePassage], progre
     for at, one in enumerate(passages):
         passage = Passage(1, one.text, 0, len(one.text), heading=one.title)
         vector = None if vectors is None else vectors[at : at + 1]
-        await base.index.put("", _SAMPLES, Document(one.id, one.title), [passage], vector)
+        await base.index.put("", _SAMPLES, Document(one.id, one.title), [one.passage], vector)
 
 
 async def _measure(

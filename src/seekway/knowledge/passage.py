@@ -19,5 +19,13 @@ class Passage(msgspec.Struct, frozen=True):
 
 
 def searched_texts(passage: Passage) -> tuple[str, ...]:
-    """What is searched and embedded of it, in order: its keys, or where it has none its text."""
+    """What is searched of it, in order: its keys, or where it has none its text."""
     return passage.keys or (passage.text,)
+
+
+def embedded_texts(passage: Passage) -> tuple[str, ...]:
+    """What is embedded for each of its :func:`searched_texts`: with the titles above it, which say what it is about; a question speaks for itself."""
+    texts = searched_texts(passage)
+    if not passage.heading or passage.answer is not None:
+        return texts
+    return tuple([f"{passage.heading}\n{text}" for text in texts])

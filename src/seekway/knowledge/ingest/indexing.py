@@ -32,7 +32,7 @@ from seekway.knowledge.ingest.document_book import DocumentBook
 from seekway.knowledge.ingest.job_book import Claimed, Superseded
 from seekway.knowledge.ingest.records import DatasetRecord, DocumentKey, DocumentRecord
 from seekway.knowledge.parsing.parsed import Parsed
-from seekway.knowledge.passage import Passage, searched_texts
+from seekway.knowledge.passage import Passage, embedded_texts
 from seekway.knowledge.ports import Embedder, Vectors
 from seekway.knowledge.segments.editing import SegmentEditing
 
@@ -172,7 +172,7 @@ class Indexing:
         embedded: Sequence[tuple[int, bytes]],
     ) -> Vectors:
         """Of every text that is searched; those that were embedded before are taken as they are."""
-        keys = [searched_texts(passage) for passage in passages]
+        keys = [embedded_texts(passage) for passage in passages]
         texts = [text for of_one in keys for text in of_one]
         # How many texts there are up to the end of each passage.
         ends = list(accumulate(len(of_one) for of_one in keys))

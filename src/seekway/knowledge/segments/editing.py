@@ -18,7 +18,7 @@ from seekway.knowledge.chunking.general import CountTokens
 from seekway.knowledge.chunking.passages import children_of_text
 from seekway.knowledge.index.passage_index import PassageIndex
 from seekway.knowledge.ingest.records import DatasetRecord, DocumentKey, DocumentRecord
-from seekway.knowledge.passage import searched_texts
+from seekway.knowledge.passage import embedded_texts
 from seekway.knowledge.ports import Embedder, Vectors
 from seekway.knowledge.segments.records import NewSegment, Segment, SegmentChange
 from seekway.knowledge.segments.segment_book import SegmentBook
@@ -129,7 +129,7 @@ class SegmentEditing:
         if there:
             dataset = await self._book.dataset(key.tenant, key.dataset)
             passages = [one.passage for one in there]
-            texts = [text for passage in passages for text in searched_texts(passage)]
+            texts = [text for passage in passages for text in embedded_texts(passage)]
             vectors = await self._vectors(dataset, texts) if dataset.dimensions else None
             await self._index.put_passages(key.tenant, key.dataset, key.document, passages, vectors)
 
