@@ -20,7 +20,7 @@ from seekway.core.sections.storage import StorageSettings
 from seekway.core.settings import Settings
 from seekway.knowledge.evaluation import METHODS, Figures, Question, Relevant, evaluate, read_questions
 from seekway.knowledge.index.passage_index import Dataset, Document
-from seekway.knowledge.passage import Passage, embedded_texts
+from seekway.knowledge.passage import embedded_texts
 from seekway.knowledge.ports import Vectors
 from seekway.knowledge.retrieval.retriever import Method, Retrieval
 from seekway.knowledge.samples.bundled import SamplePassage, sample_passages, sample_questions
@@ -97,7 +97,6 @@ async def _index(knowledge: Knowledge, passages: Sequence[SamplePassage], progre
     dimensions = 0 if vectors is None else vectors.shape[1]
     await base.index.create("", Dataset(_SAMPLES, _SAMPLES, base.embedding_model, dimensions))
     for at, one in enumerate(passages):
-        passage = Passage(1, one.text, 0, len(one.text), heading=one.title)
         vector = None if vectors is None else vectors[at : at + 1]
         await base.index.put("", _SAMPLES, Document(one.id, one.title), [one.passage], vector)
 
