@@ -105,7 +105,7 @@ def attack_normaliser(data: bytes) -> None:
     folded = Folded(text)
     places = folded.places
     assert len(places) == len(folded.letters), f"{len(places)} places for {len(folded.letters)} letters of {text!r}."
-    assert places == sorted(places), f"the places in {text!r} go back."
+    assert list(places) == sorted(places), f"the places in {text!r} go back."
     reached = 0
     for place in places:
         first, end = folded.original_span(place, place)

@@ -14,7 +14,7 @@ from seekway.core.caller import Caller
 from seekway.core.errors import BackendUnavailable, Cancelled, SeekwayError
 from seekway.core.types import Event, GenerateRequest
 from seekway.gateway.front import Front
-from seekway.gateway.grpc_visit import FrontVisit
+from seekway.gateway.visit import FrontVisit
 from seekway.pipeline.exchange import Headers
 from seekway.pipeline.quota.prices import PriceTable
 

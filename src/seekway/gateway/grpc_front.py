@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 
 from seekway.core.types import ModelInfo
 from seekway.gateway.front import Front
-from seekway.gateway.grpc_visit import FrontDesk, served_models
+from seekway.gateway.grpc_desk import FrontDesk
+from seekway.gateway.visit import served_models
 from seekway.model_service.server import ModelServer, Place
 
 _FRESH_S = 1.0

@@ -73,6 +73,10 @@ APP_ROUTES: Final = (
     AppRoute("POST", "/v1/form/human_input/{form_token}", workflows.no_workflow),
 )
 
+_MESSAGES: Final = "/v1/messages"
+_ANTHROPIC: Final = (b"anthropic-version", b"x-api-key")
+"""Whoever sends these reads Anthropic's errors where the path is Anthropic's, too."""
+
 
 def app_routes(front: Front, desk: AppDesk) -> list[Route]:
     return [
@@ -87,6 +91,8 @@ class _NamedRoute(Route):
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         match, child = super().matches(scope)
+        if self.path == _MESSAGES and any(name in _ANTHROPIC for name, _ in scope["headers"]):
+            return Match.NONE, child
         if match is not Match.NONE:
             child["route"] = self
         return match, child

@@ -1,4 +1,4 @@
-"""One gRPC call at the gateway: the same keys, stages, backends, records and counts as a request over HTTP."""
+"""What asks the gateway for models other than over HTTP, a gRPC call or an application: the same keys, stages, backends, records and counts."""
 
 from __future__ import annotations
 
@@ -21,31 +21,15 @@ from seekway.core.types import (
     TokenCount,
     Usage,
 )
-from seekway.gateway.front import Front
 from seekway.gateway.model_call import CallServices
 from seekway.gateway.request_ledger import RequestLedger
 from seekway.model_service.analyze import Analyzer
-from seekway.model_service.desk import Metadata, SecondsLeft, TrailingMetadata
-from seekway.model_service.rpc import SERVICE
+from seekway.model_service.desk import SecondsLeft, TrailingMetadata
 from seekway.pipeline.caller import ANONYMOUS, Caller
 from seekway.pipeline.exchange import Exchange, Headers
 from seekway.pipeline.pulled import PulledStream
 
-METHOD = "GRPC"
-"""Stands in the access log where an HTTP request has its verb."""
-_ANALYZE = f"/{SERVICE}/Analyze"
-
 Result = TypeVar("Result")
-
-
-class FrontDesk:
-    """A :class:`seekway.model_service.desk.Desk`. Each call goes by the configuration in force when it comes."""
-
-    def __init__(self, front: Front) -> None:
-        self._front = front
-
-    def open(self, path: str, metadata: Metadata, left: SecondsLeft) -> FrontVisit:
-        return FrontVisit(self._front.services, self._front.ledger, path, headers_of(metadata), left)
 
 
 class FrontVisit:
@@ -61,7 +45,7 @@ class FrontVisit:
         path: str,
         headers: Headers,
         left: SecondsLeft,
-        method: str = METHOD,
+        method: str,
     ) -> None:
         services.enter()
         self._services = services
@@ -98,7 +82,9 @@ class FrontVisit:
 
     def text(self) -> FrontVisit:
         """Counted as an ``Analyze`` of its own."""
-        visit = FrontVisit(self._services, self._ledger, _ANALYZE, self._headers, self._left)
+        record = self._record
+        path = f"{record.route.rpartition('/')[0]}/Analyze"
+        visit = FrontVisit(self._services, self._ledger, path, self._headers, self._left, record.method)
         visit.take(self._caller)
         return visit
 
@@ -210,16 +196,6 @@ class FrontVisit:
 
     def _left_s(self) -> float:
         return max(self._deadline - self._loop.time(), 0.001)
-
-
-def headers_of(metadata: Metadata) -> Headers:
-    """A call's metadata as the headers that they are on the wire; gRPC gives names in lower case and binary values as bytes."""
-    return Headers(
-        tuple(
-            (name.encode("latin-1"), value if isinstance(value, bytes) else value.encode("latin-1"))
-            for name, value in metadata
-        )
-    )
 
 
 async def served_models(services: CallServices) -> tuple[ModelInfo, ...]:
