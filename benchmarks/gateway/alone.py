@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 
 import msgspec
 
@@ -160,37 +161,42 @@ def features(bench: Bench) -> Section:
     section = Section(
         "features",
         "What each feature costs",
-        "Each feature alone, over a Seekway with all of them off; the last row has all of them on. Differences under 2 µs are noise.",
-        [_US, Column("added", "more than bare"), Column("us_chunk", "CPU µs a chunk"), Column("added_chunk", "more than bare"), _RSS],
+        "Each feature alone, over a Seekway with all of them off; the last row has all of them on. "
+        "What no setting switches off is taken out of the bare one instead. A difference smaller than its spread is noise.",
+        [_US, Column("added", "what it costs"), Column("us_chunk", "CPU µs a chunk"), Column("added_chunk", "what it costs"), _RSS],
     )  # fmt: skip
     with contextlib.ExitStack() as stack:
         ports = stack.enter_context(bench.upstream(("mock", _CHUNKS.model_name)))
-        wanted = [("bare", bench.bare(ports), False)]
+        wanted = [("bare", bench.bare(ports), Shape(connections=32), "")]
         for feature in bench.plan.feature:
             if feature.refused is not None:
                 section.note(f"{feature.name}: not there yet ({feature.refused}).")
             else:
-                wanted.append((feature.name, bench.bare(ports, feature.on), feature.requests == "same"))
-        wanted.append(("everything", bench.everything(ports), False))
+                shape = Shape(connections=32, same=feature.requests == "same")
+                wanted.append((feature.name, bench.bare(ports, feature.on), shape, feature.without))
+        wanted.append(("everything", bench.everything(ports), Shape(connections=32), ""))
         sides: list[tuple[str, Gateway, Shape]] = []
-        for name, settings, same in wanted:
+        for name, settings, shape, without in wanted:
             try:
-                gateway = stack.enter_context(bench.seekway(name, settings))
+                gateway = stack.enter_context(bench.seekway(name, settings, without=without))
             except Refused as error:
                 section.note(f"{name}: it did not start ({error}).")
             else:
-                sides.append((name, gateway, Shape(connections=32, same=same)))
-        _rounds(bench, section, sides, chunks=True)
-    _add_over_bare(section.row("bare"), section.rows)
+                sides.append((name, gateway, shape))
+        _rounds(bench, section, sides, chunks=True, most=bench.extent.rounds)
+    taken_out = [feature.name for feature in bench.plan.feature if feature.without]
+    add_costs(section.row("bare"), section.rows, taken_out)
     return section
 
 
-def _rounds(bench: Bench, section: Section, sides: list[tuple[str, Gateway, Shape]], *, chunks: bool = False) -> None:
-    """At most three rounds over all ``sides``, after a warm-up that lets each open its connections."""
+def _rounds(
+    bench: Bench, section: Section, sides: list[tuple[str, Gateway, Shape]], *, chunks: bool = False, most: int = 3
+) -> None:
+    """At most ``most`` rounds over all ``sides``, after a warm-up that lets each open its connections."""
     for name, gateway, shape in sides:
         measured = bench.run(gateway, msgspec.structs.replace(shape, requests=4000, seconds=5.0), None)
         bench.say(f"{section.name}  {name}  warm-up  {rates(measured)}")
-    for number in range(min(3, bench.extent.rounds)):
+    for number in range(min(most, bench.extent.rounds)):
         for position in range(len(sides)):
             name, gateway, shape = sides[(position + number) % len(sides)]
             shape = msgspec.structs.replace(shape, seconds=bench.extent.seconds * 2 / 3)
@@ -207,10 +213,11 @@ def _rounds(bench: Bench, section: Section, sides: list[tuple[str, Gateway, Shap
     section.rows.sort(key=lambda row: [name for name, _, _ in sides].index(row.name))
 
 
-def _add_over_bare(bare: Row, rows: list[Row]) -> None:
+def add_costs(bare: Row, rows: Sequence[Row], taken_out: Sequence[str]) -> None:
+    """What each row's feature costs, round by round: its row less the bare one, or the other way round where it was ``taken_out``."""
     for row in rows:
+        sign = -1 if row.name in taken_out else 1
         for key, added in (("us", "added"), ("us_chunk", "added_chunk")):
             if row is not bare and key in row.values:
-                row.values[added] = [
-                    on - off for on, off in zip(row.values[key], bare.values.get(key, []), strict=False)
-                ]
+                pairs = zip(row.values[key], bare.values.get(key, []), strict=False)
+                row.values[added] = [sign * (here - there) for here, there in pairs]

@@ -102,8 +102,10 @@ class Bench:
             yield running
 
     @contextlib.contextmanager
-    def seekway(self, name: str, settings: Mapping[str, object], ready: str = "mock") -> Generator[Gateway]:
-        with self.on_gateway_core(seekway(name, settings, self.folder, ready)) as running:
+    def seekway(
+        self, name: str, settings: Mapping[str, object], ready: str = "mock", without: str = ""
+    ) -> Generator[Gateway]:
+        with self.on_gateway_core(seekway(name, settings, self.folder, ready, without)) as running:
             yield running
 
     def everything(self, ports: Sequence[int], models: Sequence[str] = ()) -> Table:

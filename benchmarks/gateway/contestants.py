@@ -16,6 +16,7 @@ from benchmarks.gateway.toml_text import Table, dump, merge
 
 KEY = "sk-bench-0"
 DIRECT, NGINX, LITELLM, SEEKWAY = "direct", "nginx", "LiteLLM", "Seekway"
+_ROOT = Path(__file__).parents[2]
 _LITELLM_PROGRAM = CACHE / "litellm" / "bin" / "litellm"
 
 _NGINX = """
@@ -116,14 +117,16 @@ def litellm(upstream: int, models: Sequence[str], folder: Path) -> Generator[Gat
 
 
 @contextlib.contextmanager
-def seekway(name: str, settings: Mapping[str, object], folder: Path, ready: str = "mock") -> Generator[Gateway]:
+def seekway(
+    name: str, settings: Mapping[str, object], folder: Path, ready: str = "mock", without: str = ""
+) -> Generator[Gateway]:
     """``seekway gateway`` with exactly ``settings``; whatever the environment says of keys and files is kept from it.
 
-    ``ready`` is the model it must list.
+    ``ready`` is the model it must list, ``without`` a part of :mod:`benchmarks.gateway.without` that is taken out.
     """
     with gateway(
         name,
-        lambda port: (*_seekway(name, settings, folder), "gateway", "--port", str(port)),
+        lambda port: (*_seekway(name, settings, folder, without), "gateway", "--port", str(port)),
         ready=ready,
         within_s=60,
         folder=folder,
@@ -169,10 +172,11 @@ def with_settings(base: Mapping[str, object], *more: Mapping[str, object]) -> Ta
     return merged
 
 
-def _seekway(name: str, settings: Mapping[str, object], folder: Path) -> tuple[str, ...]:
+def _seekway(name: str, settings: Mapping[str, object], folder: Path, without: str = "") -> tuple[str, ...]:
     path = folder / f"{name.replace(' ', '-').replace('/', '-')}.toml"
     path.write_text(dump(settings), "utf-8")
+    program = ("benchmarks.gateway.without", without) if without else ("seekway.app",)
     return (
-        "/usr/bin/env", "-i", f"HOME={folder}", "PATH=/usr/bin:/bin", "NO_COLOR=1",
-        sys.executable, "-m", "seekway.app", "--config", str(path),
+        "/usr/bin/env", "-i", f"HOME={folder}", "PATH=/usr/bin:/bin", "NO_COLOR=1", f"PYTHONPATH={_ROOT}",
+        sys.executable, "-m", *program, "--config", str(path),
     )  # fmt: skip

@@ -15,13 +15,17 @@ LIST = Path(__file__).parent / "features.toml"
 
 
 class Feature(msgspec.Struct, forbid_unknown_fields=True):
-    """``on`` and ``off`` are settings of Seekway; ``refused`` is why today's Seekway does not take them."""
+    """``on`` and ``off`` are settings of Seekway; ``refused`` is why today's Seekway does not take them.
+
+    ``without`` is a part of :mod:`benchmarks.gateway.without`, for what is always on: the feature is then measured by taking it out.
+    """
 
     name: str
-    on: Table
+    on: Table = msgspec.field(default_factory=dict[str, object])
     off: Table = msgspec.field(default_factory=dict[str, object])
     requests: Literal["different", "same"] = "different"
     everywhere: bool = True
+    without: str = ""
     refused: str | None = None
 
 

@@ -21,7 +21,7 @@ def markdown(results: Results, plot: str) -> str:
         "",
         f"`{results.command}` on {machine.cpu}, {machine.cores} cores, {machine.memory_mib:,} MiB, {machine.system}; "
         f"Python {machine.python}, {versions}. Load average before: {machine.load_before}. Ended {results.date}.",
-        f"Seekway with everything on: {', '.join(results.on)}; metrics and usage are always on. "
+        f"Seekway with everything on: {', '.join(results.on)}; routing, breaker, usage and metrics are always on. "
         "Medians over the rounds, least and greatest in brackets; `benchmarks/README.md` says how it is measured.",
         "",
         "## Against what was promised",

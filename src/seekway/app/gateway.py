@@ -16,6 +16,7 @@ import uvicorn
 from structlog.typing import FilteringBoundLogger
 
 from seekway.app.config_watch import ConfigWatch
+from seekway.app.garbage import settle
 from seekway.app.gateway_host import GatewayHost
 from seekway.app.listening import address_of, listen
 from seekway.app.secrets_there import check_secrets
@@ -130,6 +131,7 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
+            settle()
             self._channel.send(Ready())
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

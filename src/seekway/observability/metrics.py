@@ -10,8 +10,9 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Gauge
 
+from seekway.core.types import Usage
 from seekway.observability.record import RequestRecord
-from seekway.observability.tallies import Counter, Histogram
+from seekway.observability.tallies import Cell, Count, Counter, Histogram
 
 _DURATION = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
 _FIRST_TOKEN = (0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
@@ -30,6 +31,7 @@ class Metrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
         self._waiting: list[RequestRecord] = []
+        self._series: dict[tuple[str, int, str, str, str], _Series] = {}
         labels = ("gen_ai_operation_name", "gen_ai_response_model")
 
         def histogram(name: str, text: str, labels: tuple[str, ...], buckets: tuple[float, ...]) -> Histogram:
@@ -93,27 +95,79 @@ class Metrics:
                 self._count(record)
 
     def _count(self, record: RequestRecord) -> None:
-        self._requests.add((record.route, str(record.status)))
-        operation, model = record.operation, record.model
-        if record.error:
-            self._errors.add((record.error, model))
-        if not operation:
+        key = record.route, record.status, record.operation, record.model, record.error
+        series = self._series.get(key)
+        if series is None:
+            series = self._series[key] = self._series_of(*key)
+        for count in series.always:
+            count.value += 1
+        if series.duration is None:
             return
+        series.duration.observe(record.duration_s())
         if record.fallback:
-            self._fallbacks.add((record.fallback,))
-        labels = (operation, model)
-        self._duration.observe((operation, model, record.error), record.duration_s())
-        first, each, usage = record.time_to_first_token_s(), record.time_per_output_token_s(), record.usage
-        if first is not None:
-            self._first_token.observe(labels, first)
-        if each is not None:
-            self._per_token.observe(labels, each)
+            self._fallbacks.count((record.fallback,)).value += 1
+        if (first := record.time_to_first_token_s()) is not None:
+            cell = series.first_token
+            if cell is None:
+                cell = series.first_token = self._first_token.cell((record.operation, record.model))
+            cell.observe(first)
+        usage = record.usage
         if usage is None:
             return
-        self._token_usage.observe((operation, model, "input"), usage.prompt_tokens)
-        self._token_usage.observe((operation, model, "output"), usage.completion_tokens)
-        tokens = self._tokens
-        tokens.add((model, "input"), usage.prompt_tokens)
-        tokens.add((model, "output"), usage.completion_tokens)
-        tokens.add((model, "cached"), usage.cached_tokens)
-        tokens.add((model, "reasoning"), usage.reasoning_tokens)
+        if (each := record.time_per_output_token_s()) is not None:
+            cell = series.per_token
+            if cell is None:
+                cell = series.per_token = self._per_token.cell((record.operation, record.model))
+            cell.observe(each)
+        tokens = series.tokens
+        if tokens is None:
+            tokens = series.tokens = self._tokens_of(record.operation, record.model)
+        tokens.add(usage)
+
+    def _series_of(self, route: str, status: int, operation: str, model: str, error: str) -> _Series:
+        always = [self._requests.count((route, str(status)))]
+        if error:
+            always.append(self._errors.count((error, model)))
+        return _Series(tuple(always), self._duration.cell((operation, model, error)) if operation else None)
+
+    def _tokens_of(self, operation: str, model: str) -> _TokenSeries:
+        usage, tokens = self._token_usage, self._tokens
+        return _TokenSeries(
+            inputs=usage.cell((operation, model, "input")),
+            outputs=usage.cell((operation, model, "output")),
+            input_=tokens.count((model, "input")),
+            output=tokens.count((model, "output")),
+            cached=tokens.count((model, "cached")),
+            reasoning=tokens.count((model, "reasoning")),
+        )
+
+
+class _Series:
+    """Where requests of one kind are counted, looked up once; a series that nothing was counted in yet is not there and not told of."""
+
+    __slots__ = ("always", "duration", "first_token", "per_token", "tokens")
+
+    def __init__(self, always: tuple[Count, ...], duration: Cell | None) -> None:
+        self.always = always
+        self.duration = duration
+        self.first_token: Cell | None = None
+        self.per_token: Cell | None = None
+        self.tokens: _TokenSeries | None = None
+
+
+class _TokenSeries:
+    __slots__ = ("_cached", "_input", "_inputs", "_output", "_outputs", "_reasoning")
+
+    def __init__(
+        self, *, inputs: Cell, outputs: Cell, input_: Count, output: Count, cached: Count, reasoning: Count
+    ) -> None:
+        self._inputs, self._outputs = inputs, outputs
+        self._input, self._output, self._cached, self._reasoning = input_, output, cached, reasoning
+
+    def add(self, usage: Usage) -> None:
+        self._inputs.observe(usage.prompt_tokens)
+        self._outputs.observe(usage.completion_tokens)
+        self._input.value += usage.prompt_tokens
+        self._output.value += usage.completion_tokens
+        self._cached.value += usage.cached_tokens
+        self._reasoning.value += usage.reasoning_tokens

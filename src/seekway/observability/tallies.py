@@ -1,4 +1,4 @@
-"""Counters and histograms that cost a dictionary lookup, for what is counted on every request.
+"""Counters and histograms that cost an addition, for what is counted on every request.
 
 A ``prometheus_client`` series takes a lock and formats its labels at each step, several microseconds in all; these are plain numbers
 of one event loop's thread, and become Prometheus' families only when somebody scrapes.
@@ -16,17 +16,29 @@ from prometheus_client.utils import floatToGoString  # pyright: ignore[reportUnk
 Labels = tuple[str, ...]
 
 
+class Count:
+    """One series of a counter."""
+
+    __slots__ = ("value",)
+
+    def __init__(self) -> None:
+        self.value: float = 0
+
+
 class Counter(Collector):
     """``name`` without ``_total``; label values are given in the order of ``labels``. ``before`` is called when somebody is about to read."""
 
     def __init__(self, name: str, text: str, labels: Sequence[str], before: Callable[[], None]) -> None:
         self._before = before
         self._name, self._text, self._labels = name, text, tuple(labels)
-        self._values: dict[Labels, float] = {}
+        self._counts: dict[Labels, Count] = {}
 
-    def add(self, labels: Labels, amount: float = 1) -> None:
-        values = self._values
-        values[labels] = values.get(labels, 0) + amount
+    def count(self, labels: Labels) -> Count:
+        """The series of ``labels``, to be added to; from now on it is told of."""
+        count = self._counts.get(labels)
+        if count is None:
+            count = self._counts[labels] = Count()
+        return count
 
     def describe(self) -> Iterator[Metric]:
         yield CounterMetricFamily(self._name, self._text, labels=self._labels)
@@ -34,17 +46,24 @@ class Counter(Collector):
     def collect(self) -> Iterator[Metric]:
         self._before()
         family = CounterMetricFamily(self._name, self._text, labels=self._labels)
-        for labels, value in self._values.items():
-            family.add_metric(labels, value)
+        for labels, count in self._counts.items():
+            family.add_metric(labels, count.value)
         yield family
 
 
-class _Cell:
-    __slots__ = ("counts", "total")
+class Cell:
+    """One series of a histogram."""
 
-    def __init__(self, buckets: int) -> None:
-        self.counts = [0] * (buckets + 1)
+    __slots__ = ("_buckets", "counts", "total")
+
+    def __init__(self, buckets: tuple[float, ...]) -> None:
+        self._buckets = buckets
+        self.counts = [0] * (len(buckets) + 1)
         self.total = 0.0
+
+    def observe(self, value: float) -> None:
+        self.counts[bisect_left(self._buckets, value)] += 1
+        self.total += value
 
 
 class Histogram(Collector):
@@ -56,14 +75,14 @@ class Histogram(Collector):
         self._before = before
         self._name, self._text, self._labels = name, text, tuple(labels)
         self._buckets = tuple(buckets)
-        self._cells: dict[Labels, _Cell] = {}
+        self._cells: dict[Labels, Cell] = {}
 
-    def observe(self, labels: Labels, value: float) -> None:
+    def cell(self, labels: Labels) -> Cell:
+        """The series of ``labels``, to be added to; from now on it is told of."""
         cell = self._cells.get(labels)
         if cell is None:
-            cell = self._cells[labels] = _Cell(len(self._buckets))
-        cell.counts[bisect_left(self._buckets, value)] += 1
-        cell.total += value
+            cell = self._cells[labels] = Cell(self._buckets)
+        return cell
 
     def describe(self) -> Iterator[Metric]:
         yield HistogramMetricFamily(self._name, self._text, labels=self._labels)

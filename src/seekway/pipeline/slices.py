@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import msgspec
@@ -13,10 +13,25 @@ SLICE: Final = 8192
 """Characters of a piece at most, but where log-probabilities keep them together."""
 
 
+_TEXT: Final = (TextDelta, ReasoningDelta)
+
+
 def is_large(event: Event) -> bool:
-    if isinstance(event, TextDelta | ReasoningDelta):
+    # A tuple: a union would be made anew for each event.
+    if isinstance(event, _TEXT):
         return len(event.text) > SLICE
     return isinstance(event, ToolCallDelta) and len(event.arguments) > SLICE
+
+
+def any_large(events: Sequence[Event]) -> bool:
+    # As is_large, without a call an event and by exact type: this is every chunk's way.
+    for event in events:
+        if type(event) is TextDelta or type(event) is ReasoningDelta:
+            if len(event.text) > SLICE:
+                return True
+        elif type(event) is ToolCallDelta and len(event.arguments) > SLICE:
+            return True
+    return False
 
 
 def slices_of(event: Event) -> Iterator[Event]:
@@ -28,7 +43,7 @@ def slices_of(event: Event) -> Iterator[Event]:
         yield msgspec.structs.replace(event, arguments=arguments[:SLICE])
         for at in range(SLICE, len(arguments), SLICE):
             yield ToolCallDelta(event.index, arguments=arguments[at : at + SLICE])
-    elif isinstance(event, TextDelta | ReasoningDelta):
+    elif isinstance(event, _TEXT):
         yield from _texts(event)
 
 

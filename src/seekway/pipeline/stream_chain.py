@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from seekway.core.errors import SeekwayError, unforeseen
 from seekway.core.ports import EventSink, Flow
 from seekway.core.types import Event
-from seekway.pipeline.slices import is_large, slices_of
+from seekway.pipeline.slices import any_large, slices_of
 from seekway.pipeline.stage import AnswerEnded, StageFigures, StreamFilter
 
 OpenFilter = tuple[StreamFilter, StageFigures]
@@ -57,7 +57,7 @@ class StreamChain:
     def feed(self, events: Sequence[Event]) -> None:
         if self._waiting is not None:
             self._waiting.extend(events)
-        elif self._filters and any(map(is_large, events)):
+        elif self._filters and any_large(events):
             self._waiting = deque(events)
             if self.flow is not None:
                 self.flow.pause()

@@ -10,11 +10,13 @@ from pathlib import Path
 import msgspec
 import pytest
 from benchmarks.gateway import native, report
+from benchmarks.gateway.alone import add_costs
 from benchmarks.gateway.contestants import DIRECT, LITELLM, NGINX, SEEKWAY, over_mock, with_settings
 from benchmarks.gateway.features import filled, read_plan
 from benchmarks.gateway.results import Results, verdicts
 from benchmarks.gateway.sections import Column, Row, Section
 from benchmarks.gateway.toml_text import Table, dump, merge
+from benchmarks.gateway.without import PARTS
 from benchmarks.machine import Machine
 
 from seekway.core.settings import Settings
@@ -61,7 +63,18 @@ def test_the_settings_without_any_feature_are_taken_by_seekway() -> None:
 def test_every_feature_has_a_name_of_its_own_and_switches_something() -> None:
     features = read_plan().feature
     assert len({feature.name for feature in features}) == len(features)
-    assert all(feature.on for feature in features)
+    assert all(bool(feature.on) != bool(feature.without) for feature in features)
+    assert {feature.without for feature in features} == {"", *PARTS}
+
+
+def test_a_feature_costs_what_its_row_is_above_the_bare_one_and_one_taken_out_what_it_is_below() -> None:
+    bare, on, out = (
+        Row(name, {"us": values}) for name, values in (("bare", [100.0, 90.0]), ("on", [130.0, 110.0]), ("out", [95.0]))
+    )
+    add_costs(bare, [bare, on, out], ["out"])
+    assert "added" not in bare.values
+    assert on.values["added"] == [30.0, 20.0]
+    assert out.values["added"] == [5.0]
 
 
 def test_speed_is_judged_against_the_target_and_against_litellm() -> None:

@@ -14,6 +14,7 @@ from msgspec import UNSET, UnsetType
 
 from seekway.core.errors import SeekwayError, StreamInterrupted
 from seekway.core.types import (
+    ErrorEvent,
     Event,
     Finish,
     FinishReason,
@@ -181,25 +182,25 @@ class ChatCollector:
 
     def feed(self, events: Sequence[Event]) -> bytes:
         for event in events:
-            match event:
-                case TextDelta():
-                    self._text.append(event.text)
-                    self._logprobs += event.logprobs
-                case ReasoningDelta():
-                    self._reasoning.append(event.text)
-                    self._reasoning_logprobs += event.logprobs
-                case ToolCallDelta():
-                    call = self._calls.setdefault(event.index, _Call())
-                    call.id, call.name = event.id or call.id, event.name or call.name
-                    call.arguments.append(event.arguments)
-                case Usage():
-                    self._usage = event
-                case Finish():
-                    self._finish = event
-                case Replacement():
-                    self._replace(event.text)
-                case _:
-                    raise StreamInterrupted(event.message)
+            # By exact type, the commonest first: a case that does not match costs as much as one that does.
+            if type(event) is TextDelta:
+                self._text.append(event.text)
+                self._logprobs += event.logprobs
+            elif type(event) is Usage:
+                self._usage = event
+            elif type(event) is Finish:
+                self._finish = event
+            elif type(event) is ReasoningDelta:
+                self._reasoning.append(event.text)
+                self._reasoning_logprobs += event.logprobs
+            elif type(event) is ToolCallDelta:
+                call = self._calls.setdefault(event.index, _Call())
+                call.id, call.name = event.id or call.id, event.name or call.name
+                call.arguments.append(event.arguments)
+            elif isinstance(event, Replacement):
+                self._replace(event.text)
+            elif isinstance(event, ErrorEvent):
+                raise StreamInterrupted(event.message)
         return b""
 
     def _replace(self, text: str) -> None:

@@ -52,11 +52,11 @@ class AnswerCollector:
             kind = type(event)
             if kind is TextDelta or kind is ReasoningDelta:
                 self._add_text(event)  # pyright: ignore[reportArgumentType] - type() does not narrow, and a match costs twice as much
-            elif isinstance(event, ToolCallDelta):
+            elif type(event) is ToolCallDelta:
                 self._add_call(event)
-            elif isinstance(event, Usage):
+            elif type(event) is Usage:
                 self._usage = event
-            elif isinstance(event, Finish):
+            elif type(event) is Finish:
                 self._finish = event
         if self._size > self._most:
             self._parts.clear()
@@ -66,8 +66,8 @@ class AnswerCollector:
         """An answer that came in one piece has nothing to be joined; False where it is another kind of three events."""
         if not (
             (type(said) is TextDelta or type(said) is ReasoningDelta)
-            and isinstance(usage, Usage)
-            and isinstance(finish, Finish)
+            and type(usage) is Usage
+            and type(finish) is Finish
             and said.text
             and not said.logprobs
         ):

@@ -135,7 +135,7 @@ class Attempt:
         if self._state == _SILENT:
             if not events:
                 return
-            if not isinstance(events[0], ErrorEvent):
+            if type(events[0]) is not ErrorEvent:
                 owner = self._owner
                 now = owner.time()
                 self._state = _FLOWING
@@ -155,7 +155,7 @@ class Attempt:
         if self._state != _SILENT:
             self._state = _ENDING
         for at, event in enumerate(events):
-            if isinstance(event, ErrorEvent):
+            if type(event) is ErrorEvent:
                 self._tail = (*self._tail, *events[:at])
                 flow = self.flow
                 self.fail(error_from_code(event.code, event.message, param=event.param))

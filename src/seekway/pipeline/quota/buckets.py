@@ -22,15 +22,17 @@ class Bucket:
 
     ``level`` is what was taken, leaking at ``rate``, as of ``at``; ``held`` what is under way here: running requests, or tokens not yet known.
     ``level`` and ``held`` together never pass ``limit``, but for an answer that took more tokens than were held for it.
-    ``mirror`` and ``mirror_at`` belong to the store that shares limits.
+    ``mirror`` and ``mirror_at`` belong to the store that shares limits, ``told*`` are the headers that answers had last, and of what figures.
     """
 
     __slots__ = (
         "__weakref__",
         "at",
+        "full_name",
         "held",
         "id",
         "kind",
+        "left_name",
         "level",
         "limit",
         "limit_header",
@@ -39,12 +41,16 @@ class Bucket:
         "most",
         "name",
         "rate",
+        "told",
+        "told_full_ms",
+        "told_left",
     )
 
     def __init__(self, bucket_id: str, name: str, kind: Kind) -> None:
         self.id = bucket_id
         self.name = name
         self.kind: Kind = kind
+        self.left_name, self.full_name = self._header("remaining"), self._header("reset")
         self.level = 0.0
         self.at = 0.0
         self.held = 0
@@ -57,7 +63,12 @@ class Bucket:
         self.limit = limit
         self.most = limit + _SLACK
         self.rate = rate
-        self.limit_header = (f"x-ratelimit-limit-{self.kind}".encode(), b"%d" % limit)
+        self.told: tuple[tuple[bytes, bytes], ...] = ()
+        self.told_left = self.told_full_ms = -1
+        self.limit_header = (self._header("limit"), b"%d" % limit)
+
+    def _header(self, figure: str) -> bytes:
+        return f"x-ratelimit-{figure}-{self.kind}".encode()
 
     def leak(self, now: float) -> float:
         """Bring ``level`` to ``now`` and give it back."""

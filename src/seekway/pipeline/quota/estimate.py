@@ -20,7 +20,6 @@ from seekway.core.types import (
 )
 from seekway.pipeline.exchange import Exchange
 
-_SPOKEN = (TextDelta, ReasoningDelta)
 _MESSAGE = 4.0
 _ATTACHMENT = 1024.0
 _PROMPT_TAKEN = ("cancelled", "deadline_exceeded", "stream_interrupted", "")
@@ -58,9 +57,9 @@ def output_tokens(events: Sequence[Event]) -> float:
     """A delta is at least one token."""
     tokens = 0.0
     for event in events:
-        if isinstance(event, _SPOKEN):
+        if type(event) is TextDelta or type(event) is ReasoningDelta:
             text = event.text
-        elif isinstance(event, ToolCallDelta):
+        elif type(event) is ToolCallDelta:
             text = event.arguments
         else:
             continue

@@ -41,29 +41,23 @@ def too_large(bucket: Bucket, tokens: int) -> RateLimited:
 
 def rate_headers(plan: Plan) -> Sequence[tuple[bytes, bytes]]:
     """Limit, remaining and reset of the tightest limit of requests and of tokens; reset is when it is whole again."""
-    if plan.requests:
-        bucket = _tightest(plan.requests)
-        left, full_in = bucket.limit - bucket.level, bucket.level / bucket.rate
-        headers = (
-            bucket.limit_header,
-            (b"x-ratelimit-remaining-requests", b"%d" % (left if left > 0.0 else 0.0)),
-            (b"x-ratelimit-reset-requests", _duration(full_in)),
-        )
-        if not plan.tokens:
-            return headers
-    elif plan.tokens:
-        headers = ()
-    else:
-        return ()
-    bucket = _tightest(plan.tokens)
+    headers = _headers(_tightest(plan.requests)) if plan.requests else ()
+    return (*headers, *_headers(_tightest(plan.tokens))) if plan.tokens else headers
+
+
+def _headers(bucket: Bucket) -> Sequence[tuple[bytes, bytes]]:
+    """Written anew only where a figure is another than last time, which it seldom is where there is much room."""
     taken = bucket.level + bucket.held
-    left = bucket.limit - taken
-    return (
-        *headers,
-        bucket.limit_header,
-        (b"x-ratelimit-remaining-tokens", b"%d" % (left if left > 0.0 else 0.0)),
-        (b"x-ratelimit-reset-tokens", _duration(taken / bucket.rate)),
-    )
+    left = int(bucket.limit - taken)
+    full_ms = math.ceil(taken / bucket.rate * 1000)
+    if left != bucket.told_left or full_ms != bucket.told_full_ms:
+        bucket.told_left, bucket.told_full_ms = left, full_ms
+        bucket.told = (
+            bucket.limit_header,
+            (bucket.left_name, b"%d" % (left if left > 0 else 0)),
+            (bucket.full_name, _duration(full_ms)),
+        )
+    return bucket.told
 
 
 def _tightest(buckets: tuple[Bucket, ...]) -> Bucket:
@@ -77,13 +71,13 @@ def _tightest(buckets: tuple[Bucket, ...]) -> Bucket:
     return found
 
 
-def _duration(seconds: float) -> bytes:
+def _duration(ms: int) -> bytes:
     """As Go writes it, which OpenAI's clients parse: ``20ms``, ``8.64s``, ``6m0s``."""
-    if seconds < 1.0:
-        return b"%dms" % math.ceil(seconds * 1000)
-    if seconds < 60.0:
-        return b"%gs" % (math.ceil(seconds * 100) / 100)
-    whole = math.ceil(seconds)
+    if ms < 1000:
+        return b"%dms" % ms
+    if ms < 60_000:
+        return b"%gs" % (math.ceil(ms / 10) / 100)
+    whole = math.ceil(ms / 1000)
     return b"%dm%ds" % (whole // 60, whole % 60)
 
 

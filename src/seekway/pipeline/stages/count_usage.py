@@ -29,9 +29,10 @@ class UsageCounter:
         record = self._record
         tokens = False
         for event in events:
-            if isinstance(event, Usage):
+            # By exact type, as elsewhere on this way: isinstance takes long to say no.
+            if type(event) is Usage:
                 record.usage = event
-            elif isinstance(event, Finish):
+            elif type(event) is Finish:
                 record.finish_reason = event.reason
             else:
                 tokens = True
