@@ -121,7 +121,7 @@ class _Passages:
     async def retrieve(
         self, tenant: str, datasets: Sequence[str], query: str, how: Retrieval, /
     ) -> tuple[Citation, ...]:
-        return await self._base().retriever.retrieve(tenant, datasets, query, how)
+        return await self._base().retrieve(tenant, datasets, query, how)
 
     async def has_vectors(self, tenant: str, datasets: Sequence[str], /) -> bool:
         book = self._base().book

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
-from seekway.core.errors import BodyTooLarge, ConfigError
+from seekway.core.errors import BodyTooLarge, ConfigError, NotFound
 from seekway.knowledge.index.passage_index import PassageIndex
 from seekway.knowledge.ingest.document_book import DocumentBook
 from seekway.knowledge.ingest.indexing import Indexing
 from seekway.knowledge.ingest.ingester import Ingester
 from seekway.knowledge.ingest.records import DatasetRecord
 from seekway.knowledge.ports import Embedder
-from seekway.knowledge.retrieval.retriever import Retriever
+from seekway.knowledge.retrieval.retriever import Citation, Retrieval, Retriever
 
 
 def no_models(model: str) -> Embedder:
@@ -48,6 +48,20 @@ class KnowledgeBase:
             probe = await self.embedder(dataset.embedding_model).embed((dataset.name,), "passage")
             dataset = msgspec.structs.replace(dataset, dimensions=probe.shape[1])
         return await self.book.create_dataset(dataset)
+
+    async def retrieve(
+        self, tenant: str, datasets: Sequence[str], query: str, how: Retrieval, /
+    ) -> tuple[Citation, ...]:
+        """As :meth:`Retriever.retrieve`; a dataset without a document that was ever indexed has nothing to be found."""
+        try:
+            return await self.retriever.retrieve(tenant, datasets, query, how)
+        except NotFound:
+            for dataset in datasets:
+                await self.book.dataset(tenant, dataset)
+            # What the book knows and the index does not had no document yet.
+            indexed = {one.id for one in await self.index.datasets(tenant)}
+            there = [dataset for dataset in datasets if dataset in indexed]
+            return await self.retriever.retrieve(tenant, there, query, how)
 
     def check_size(self, name: str, size: int) -> None:
         """Raises ``BodyTooLarge`` for a file of more than ``max_file_bytes``."""

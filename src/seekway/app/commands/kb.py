@@ -299,9 +299,8 @@ async def search(
     how = msgspec.convert({"method": method, "top_k": top, "rerank": rerank}, Retrieval)
     async with _desk(command_line) as knowledge:
         chosen = [await dataset_named(knowledge, tenant, name) for name in names]
-        indexed = {one.id for one in await knowledge.base.index.datasets(tenant)}
-        asked = [one for one in chosen or await knowledge.base.book.datasets(tenant) if one.id in indexed]
-        found = await knowledge.base.retriever.retrieve(tenant, [one.id for one in asked], question, how)
+        asked = chosen or await knowledge.base.book.datasets(tenant)
+        found = await knowledge.base.retrieve(tenant, [one.id for one in asked], question, how)
     if as_json:
         click.echo(msgspec.json.encode(found))
         return

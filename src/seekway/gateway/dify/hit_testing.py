@@ -74,9 +74,7 @@ async def retrieve(call: KnowledgeCall) -> Response:
     dataset = await call.knowledge.book.dataset(call.tenant, call.dataset)
     model = body.retrieval_model or settings_of(dataset).retrieval_model or default_retrieval(dataset)
     how = retrieval_of(model, embedded=bool(dataset.embedding_model))
-    if not await call.knowledge.book.segments.has_some(call.tenant, dataset.id):
-        return reply(Retrieved(Query(query), ()))
-    found = await call.knowledge.retriever.retrieve(call.tenant, (dataset.id,), query, how)
+    found = await call.knowledge.retrieve(call.tenant, (dataset.id,), query, how)
     keys = [SegmentKey(dataset.id, one.document_id, one.passage.position) for one in found]
     segments = await call.knowledge.book.segments.at(call.tenant, keys)
     shown = [(one, segment) for one, segment in zip(found, segments, strict=True) if segment is not None]

@@ -57,15 +57,6 @@ class SegmentBook:
 
         return await self._database.read(work)
 
-    async def has_some(self, tenant: str, dataset: str) -> bool:
-        """Whether the dataset has one that is indexed."""
-        row = await self._database.read(
-            lambda connection: connection.one(
-                "select 1 from kb_segments where tenant = ? and dataset = ? limit 1", tenant, dataset
-            )
-        )
-        return row is not None
-
     async def at(self, tenant: str, keys: Sequence[SegmentKey]) -> list[Segment | None]:
         """For each the segment of that place, or None where that is gone meanwhile."""
 
