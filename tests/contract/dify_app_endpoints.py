@@ -150,7 +150,7 @@ TALK: Final = (
         file=b"bytes",
         status=201,
         members={"": _UPLOAD},
-        differs="`preview_url` and `source_url` open with the application's key; they are not signed.",
+        differs="`preview_url` and `source_url` open with the application's key; they are not signed. `mime_type` has no parameters.",
     ),
     _App(
         section="Files",

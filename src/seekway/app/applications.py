@@ -19,7 +19,7 @@ from seekway.applications.app_backend import AppBackend
 from seekway.applications.runs.app_service import AppService
 from seekway.applications.runs.passages import KnowledgeLookup
 from seekway.applications.tools.toolbox import Toolbox
-from seekway.core.errors import NotFound
+from seekway.core.errors import NotFound, SeekwayError
 from seekway.core.settings import Settings, tool_secrets
 from seekway.core.types import ModelInfo
 from seekway.gateway.app_models import AppModels
@@ -32,6 +32,8 @@ from seekway.pipeline.quota.prices import PriceTable
 
 MEMBER: Final = "applications"
 """What the applications are called among the gateway's backends."""
+
+_BROKEN_OFF: Final = "The gateway ended before the answer was whole; send the question again."
 
 
 class Applications:
@@ -68,7 +70,8 @@ class Applications:
             reader=self._reader,
             agent=ToolAgent(models, self._toolbox, time.time),
         )
-        self.member = Member(MEMBER, _Backend(self.service, ticks, lambda: state.there(RECORDS)))
+        self._there = lambda: state.there(RECORDS)
+        self.member = Member(MEMBER, _Backend(self.service, ticks, self._there))
         self._files = ApplicationFiles(
             settings.applications.files,
             config,
@@ -83,8 +86,21 @@ class Applications:
         )
 
     async def run(self) -> None:
-        """Follow the files of the settings, until cancelled."""
+        """End what a process before this one left unfinished, and follow the files of the settings, until cancelled."""
+        await self._break_off()
         await self._files.run()
+
+    async def _break_off(self) -> None:
+        """Answers that another process is giving right now are set right when they end."""
+        if not self._there():
+            return
+        try:
+            ended = await self._store.messages.break_off_running(_BROKEN_OFF)
+        except SeekwayError as error:
+            self._log.warning("unfinished_answers_left", error=error.message)
+            return
+        if ended:
+            self._log.warning("unfinished_answers_ended", answers=ended)
 
     async def end(self) -> None:
         """Take no more questions; while models can still be asked."""

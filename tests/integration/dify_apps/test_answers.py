@@ -159,6 +159,14 @@ async def test_a_refused_question_has_its_own_status(client: Client, error: Exce
         assert await client.refused("POST", "/chat-messages", body) == (status, code, error.message)
 
 
+async def test_what_a_model_finds_invalid_is_not_the_client_s_mistake(client: Client) -> None:
+    client.fake.script = (InvalidRequest("The model has no such parameter."),)
+    told = (400, "completion_request_error", "The model has no such parameter.")
+    assert await client.refused("POST", "/chat-messages", HI) == told
+    (error,) = events_of((await client.ask("POST", "/chat-messages", STREAM)).body)
+    assert (error["status"], error["code"], error["message"]) == told
+
+
 async def test_what_fails_later_is_an_event(client: Client) -> None:
     client.fake.script = (AnswerDelta("So"), EngineCrashed("The engine crashed."))
     answer = await client.ask("POST", "/chat-messages", STREAM)

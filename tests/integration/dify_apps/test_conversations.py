@@ -185,3 +185,23 @@ async def test_a_conversation_needs_a_name(client: Client, body: dict[str, objec
     conversation = (await client.chat())["conversation_id"]
     refused = await client.refused("POST", f"/conversations/{conversation}/name", {**body, "user": "ann"})
     assert refused[:2] == (400, "invalid_param")
+
+
+async def test_a_user_s_name_fits_an_index(client: Client) -> None:
+    body = {"inputs": {}, "query": "Hi", "user": "u" * 512}
+    await client.ok("POST", "/chat-messages", body)
+    for refused in (
+        await client.refused("POST", "/chat-messages", {**body, "user": "u" * 513}),
+        await client.refused("GET", f"/conversations?user={'u' * 513}"),
+    ):
+        assert refused == (400, "invalid_param", "user has at most 512 characters.")
+
+
+async def test_nul_is_left_out_of_what_is_searched_and_kept(client: Client) -> None:
+    asked = await client.chat()
+    rating = {"rating": "like", "user": "ann", "content": "a\x00b"}
+    await client.ok("POST", f"/messages/{asked['id']}/feedbacks", rating)
+    assert (await client.ok("GET", "/app/feedbacks"))["data"][0]["content"] == "ab"
+    note = {"question": "a cat", "answer": "yes"}
+    await client.ok("POST", "/apps/annotations", note, 201)
+    assert (await client.ok("GET", "/apps/annotations?keyword=c%00at"))["total"] == 1

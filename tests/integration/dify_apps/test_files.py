@@ -21,6 +21,7 @@ async def test_a_file_is_uploaded_attached_and_previewed(client: Client) -> None
     assert (await client.refused("GET", path))[:2] == (404, "file_not_found")
     file = {"type": "image", "transfer_method": "local_file", "upload_file_id": kept["id"]}
     asked = await client.chat(files=[file])
+    assert (await client.refused("GET", f"{path}?user=bob"))[:2] == (404, "file_not_found")
     shown = await client.ask("GET", f"{path}?user=ann")
     assert (shown.status, shown.body, shown.headers["content-type"]) == (200, b"\x89PNG", "image/png")
     assert shown.headers["content-disposition"].startswith("inline")
@@ -34,8 +35,9 @@ async def test_a_file_is_uploaded_attached_and_previewed(client: Client) -> None
     assert told["url"].endswith(f"/v1{path}")
 
 
-async def test_what_could_be_a_page_is_only_downloaded(client: Client) -> None:
-    kept = json.loads((await client.upload(b"<script>", "a.html", kind="text/html")).body)
+@pytest.mark.parametrize(("name", "kind"), [("a.html", "text/html"), ("a.svg", "image/SVG+XML; a=b")])
+async def test_what_could_be_a_page_is_only_downloaded(client: Client, name: str, kind: str) -> None:
+    kept = json.loads((await client.upload(b"<script>", name, kind=kind)).body)
     file = {"type": "document", "transfer_method": "local_file", "upload_file_id": kept["id"]}
     await client.chat(files=[file])
     shown = await client.ask("GET", f"/files/{kept['id']}/preview")
@@ -64,6 +66,12 @@ async def test_a_form_without_a_file_is_refused(client: Client) -> None:
     assert refusal_of(await client.upload(name=""))[1] in ("filename_not_exists_error", "no_file_uploaded")
     head = (f"authorization: Bearer {client.key}", "content-type: multipart/form-data")
     assert refusal_of(await client.served.ask("POST", "/v1/files/upload", b"x", head))[:2] == (400, "invalid_param")
+
+
+async def test_what_is_no_media_type_is_taken_from_the_name(client: Client) -> None:
+    for kind in ("中", "a b/c", "text/pl\x00ain"):
+        kept = json.loads((await client.upload(b"%PDF", "a.pdf", kind=kind)).body)
+        assert kept["mime_type"] == "application/pdf"
 
 
 async def test_who_names_nobody_uploads_for_the_shared_user(client: Client) -> None:

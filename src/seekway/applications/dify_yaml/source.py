@@ -92,16 +92,29 @@ def _note_lines(root: yaml.Node, path: Path, lines: dict[Path, int], name: str) 
         lines[path] = line + 1
         if len(lines) > _MOST_NODES or len(path) > _DEEPEST:
             raise InvalidRequest(f"{name}, line {line + 1}: there is more in this file than an application has.")
-        if isinstance(node, yaml.MappingNode):
+        if isinstance(node, yaml.ScalarNode):
+            _check_text(str(node.value), line, name)
+        elif isinstance(node, yaml.MappingNode):
             pairs = cast("list[tuple[yaml.Node, yaml.Node]]", node.value)
             for key, value in pairs:
                 if not isinstance(key, yaml.ScalarNode) or key.tag == "tag:yaml.org,2002:merge":
                     raise InvalidRequest(
                         f"{name}, line {key.start_mark.line + 1}: a name is missing; write `name: value`."
                     )
+                _check_text(str(key.value), key.start_mark.line, name)
                 # A name such as `1` or `yes` is a text like any other.
                 key.tag = "tag:yaml.org,2002:str"
                 waiting.append((value, (*path, str(key.value)), key.start_mark.line))
         elif isinstance(node, yaml.SequenceNode):
             for at, one in enumerate(cast("list[yaml.Node]", node.value)):
                 waiting.append((one, (*path, at), one.start_mark.line))
+
+
+def _check_text(text: str, line: int, name: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        half = f"\\u{ord(text[error.start]):04x}"
+        raise InvalidRequest(
+            f"{name}, line {line + 1}: {half} is half a character; write the whole one."
+        ) from error

@@ -65,6 +65,9 @@ class Table(Generic[R]):
             return _ENCODER.encode(value).decode()
         if isinstance(value, bool):
             return int(value)
+        if isinstance(value, str):
+            # PostgreSQL keeps no NUL, and an answer must not be lost for one.
+            return value.replace("\x00", "")
         assert value is None or isinstance(value, (*_PLAIN, bytes))  # noqa: S101 - the tables are our own
         return value
 

@@ -13,6 +13,7 @@ from structlog.typing import FilteringBoundLogger
 
 from seekway.applications.definition import ToolUse
 from seekway.applications.records import AppRecord
+from seekway.applications.tools.concealment import concealing
 from seekway.applications.tools.current_time import CurrentTime
 from seekway.applications.tools.http_service import HttpTool, read_at_most
 from seekway.applications.tools.knowledge_search import FindSources, KnowledgeSearch
@@ -77,11 +78,11 @@ class Toolbox:
             case "knowledge":
                 return (KnowledgeSearch(self._find),)
             case "openapi":
-                return await self._operations(use)
+                return concealing(await self._operations(use), self._keys(use.provider, "openapi"))
             case "mcp":
                 tools = await self._server(use.provider).tools()
                 chosen = [tool.with_fixed(use.parameters) for tool in tools if use.name in ("", tool.remote)]
-                return _some(chosen, use)
+                return concealing(_some(chosen, use), self._keys(use.provider, "mcp"))
 
     async def _operations(self, use: ToolUse) -> Sequence[RunnableTool]:
         settings = self._provider(use.provider, "openapi")
@@ -157,6 +158,12 @@ class Toolbox:
                 log=self._log,
             )
         return known
+
+    def _keys(self, name: str, kind: str) -> list[str]:
+        """The headers that came from the environment."""
+        settings = self._provider(name, kind)
+        headers, _ = self._secrets(settings)
+        return [headers[header] for header in settings.header_env if header in headers]
 
     def _provider(self, name: str, kind: str) -> ToolProviderSettings:
         settings = self._providers.get(name)

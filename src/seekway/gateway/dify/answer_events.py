@@ -21,7 +21,7 @@ from seekway.applications.events import (
 from seekway.core.errors import SeekwayError
 from seekway.gateway.dify.answer_wire import Metadata, WireMessageFile, given_files, wire_file, wire_metadata
 from seekway.gateway.dify.app_call import seconds
-from seekway.gateway.dify.app_errors import way
+from seekway.gateway.dify.app_errors import way_of_answer
 
 PING: Final = b"event: ping\n\n"
 _encode = msgspec.json.Encoder().encode
@@ -115,7 +115,7 @@ class AnswerEvents:
 
     def fail(self, error: SeekwayError) -> bytes:
         """The rest of an answer that has begun."""
-        status, code = way(error)
+        status, code = way_of_answer(error)
         return self._event("error", _Error(status, code, error.message))
 
     def _thought_over(self) -> bytes:

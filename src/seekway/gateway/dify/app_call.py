@@ -35,6 +35,7 @@ WireUser = str | int | float | None
 SHARED_USER: Final = "DEFAULT-USER"
 """Whom Dify takes where nobody is named."""
 
+_LONGEST_USER: Final = 512
 _ENCODER: Final = msgspec.json.Encoder()
 
 
@@ -81,8 +82,8 @@ class AppCall:
         return found
 
     def asked(self, name: str) -> str:
-        """Of the query, empty where it is not there."""
-        return self.request.query_params.get(name, "")
+        """Of the query, empty where it is not there; without NUL, which PostgreSQL does not know."""
+        return self.request.query_params.get(name, "").replace("\x00", "")
 
     def asked_id(self, name: str) -> str | None:
         """None where it is absent or empty. Raises ``InvalidParameter``."""
@@ -165,12 +166,15 @@ async def _open(front: Front, desk: AppDesk, request: Request, record: RequestRe
 
 
 def session_of(user: WireUser, *, required: bool) -> str | None:
-    """The caller's name for the end user, None for the one that all share. Raises ``InvalidParameter`` where one must be named."""
+    """The caller's name for the end user, None for the one that all share. Raises ``InvalidParameter`` where one must be named, or is longer than a database's index takes."""
     if user is None or user == "":
         if required:
             raise InvalidParameter("Arg user must be provided.", param="user")
         return None
-    return str(user).replace("\x00", "")
+    name = str(user).replace("\x00", "")
+    if len(name) > _LONGEST_USER:
+        raise InvalidParameter(f"user has at most {_LONGEST_USER} characters.", param="user")
+    return name
 
 
 def checked_id(text: str | None, name: str) -> str | None:

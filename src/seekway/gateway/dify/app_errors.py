@@ -99,6 +99,12 @@ def way(error: SeekwayError) -> tuple[int, str]:
     return _WAYS.get(type(error), (error.status, error.code))
 
 
+def way_of_answer(error: SeekwayError) -> tuple[int, str]:
+    """Of an answer that had begun: its question was found to be good, so that whatever is invalid is between the application and its model."""
+    found = way(error)
+    return _ANSWER_FAILED if found == _INVALID else found
+
+
 APP_ERRORS: Final = AppErrors()
 
 

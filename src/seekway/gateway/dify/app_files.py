@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mimetypes
+import re
 import uuid
 from typing import Final
 from urllib.parse import quote
@@ -13,7 +14,7 @@ from starlette.responses import Response
 
 from seekway.applications.records import EndUser, Upload
 from seekway.core.errors import InvalidParameter, NotFound
-from seekway.gateway.dify.app_call import AppCall, reply, seconds
+from seekway.gateway.dify.app_call import AppCall, reply, seconds, session_of
 from seekway.gateway.dify.errors import DifyRefusal
 from seekway.gateway.dify.form_file import read_form
 
@@ -34,6 +35,7 @@ _SHOWN: Final = ("image/", "audio/", "video/", "text/plain", "application/pdf")
 """What a browser may show; anything else could be a page of whoever sent it."""
 
 _ACTIVE: Final = ("image/svg+xml",)
+_MEDIA_TYPE: Final = re.compile(r"[a-z0-9!#$&^_.+-]{1,64}/[a-z0-9!#$&^_.+-]{1,64}")
 
 
 class WireUpload(msgspec.Struct, frozen=True):
@@ -66,7 +68,7 @@ async def upload(call: AppCall) -> Response:
             raise DifyRefusal(
                 413, "file_too_large", f"File size exceeded. A file such as {name} has at most {most} MB."
             )
-        mime = form.file.content_type or mimetypes.guess_type(name)[0] or "application/octet-stream"
+        mime = _mime(form.file.content_type, name)
         body = await form.file.read()
         user = await call.user(form.session)
     kept = Upload(call.app.id, str(uuid.uuid4()), user.id, name, len(body), extension, mime, call.store.clock())
@@ -83,6 +85,10 @@ async def preview(call: AppCall) -> Response:
         found, body = await call.store.uploads.body(call.app.id, file)
     except NotFound as error:
         raise _not_found() from error
+    session = session_of(call.asked("user"), required=False)
+    if session is not None and (await call.user(session)).id != found.user:
+        # Without a name the key alone opens it, as the address in the conversation's history does.
+        raise _not_found()
     shown = found.mime.startswith(_SHOWN) and not found.mime.startswith(_ACTIVE)
     attached = not shown or call.asked("as_attachment").lower() in ("true", "1", "yes")
     headers = {
@@ -103,6 +109,14 @@ def _checked_name(file: UploadFile) -> str:
         stem, dot, extension = name.rpartition(".")
         name = f"{stem[:_MOST_NAME]}{dot}{extension[:_MOST_NAME]}" if dot else name[:_MOST_NAME]
     return name
+
+
+def _mime(told: str | None, name: str) -> str:
+    """Without parameters and in small letters; what is no media type is guessed from the name."""
+    kind = (told or "").partition(";")[0].strip().lower()
+    if _MEDIA_TYPE.fullmatch(kind):
+        return kind
+    return mimetypes.guess_type(name)[0] or "application/octet-stream"
 
 
 def _not_found() -> DifyRefusal:

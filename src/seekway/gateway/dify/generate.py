@@ -17,7 +17,7 @@ from seekway.core.errors import Cancelled, DeadlineExceeded, InternalError, Inva
 from seekway.gateway.dify.answer_events import AnswerEvents
 from seekway.gateway.dify.answer_wire import whole_answer
 from seekway.gateway.dify.app_call import AppCall, Result, WireUser, checked_id, reply, session_of
-from seekway.gateway.dify.app_errors import app_unavailable
+from seekway.gateway.dify.app_errors import app_unavailable, way, way_of_answer
 from seekway.gateway.dify.errors import DifyRefusal
 from seekway.gateway.dify.event_stream import ClientGone, EventStream, gone, note_event
 
@@ -155,6 +155,8 @@ async def _whole(call: AppCall, began: Began, events: AsyncGenerator[AppEvent, N
     except* ClientGone:
         error = Cancelled("The client went away before the answer was whole.")
     if error is not None:
+        if (found := way_of_answer(error)) != way(error):
+            raise DifyRefusal(*found, error.message) from error
         raise error
     if answer is None:
         raise InternalError("An application's answer had no end.")

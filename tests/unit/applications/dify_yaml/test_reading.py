@@ -144,6 +144,8 @@ def test_a_newer_file_is_taken_where_that_is_wished() -> None:
         b"kind: app",
         b"kind: app\napp: 1\nmodel_config: {}",
         b"kind: app\napp: {name: a, mode: chat}",
+        b'kind: app\napp: {name: a, mode: chat}\nmodel_config: {pre_prompt: "\\ud800"}',
+        b'kind: app\napp: {name: a, mode: chat}\nmodel_config: {"\\udfff": a}',
     ],
 )
 def test_what_is_no_application_is_refused_and_soon(data: bytes) -> None:

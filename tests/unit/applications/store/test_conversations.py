@@ -109,6 +109,14 @@ async def test_an_answer_comes_back_as_it_was_kept_and_history_has_answered_mess
     assert await store.messages.thoughts([]) == {}
 
 
+async def test_an_answer_with_nul_is_kept_without_it(store: AppStore) -> None:
+    await _conversation(store, "c1")
+    begun = await store.messages.message("app", "u1", "c1-m")
+    answered = msgspec.structs.replace(begun, answer="a\x00b", status="normal")
+    await store.messages.end(answered, (Thought("c1-m", "t1", 1, observation="\x00"),))
+    assert (await store.messages.message("app", "u1", "c1-m")).answer == "ab"
+
+
 async def test_what_a_dead_process_left_unfinished_is_told(store: AppStore) -> None:
     await _conversation(store, "c1")
     assert await store.messages.break_off_running("The process ended.") == 1

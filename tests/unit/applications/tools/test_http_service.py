@@ -113,7 +113,13 @@ async def _tools(
     spec = tmp_path / "orders.json"
     spec.write_text(json.dumps(document))
     settings = ToolProviderSettings(
-        name="orders", kind="openapi", spec=str(spec), base_url=address, max_bytes=1024, timeout_s=2
+        name="orders",
+        kind="openapi",
+        spec=str(spec),
+        base_url=address,
+        header_env={"authorization": "ORDERS_KEY"},
+        max_bytes=1024,
+        timeout_s=2,
     )
 
     async def find(calling: Calling, query: str) -> tuple[()]:
@@ -186,6 +192,19 @@ async def test_a_failure_is_told_and_redirects_are_not_followed(
         with pytest.raises(ToolFailed, match=says):
             await _call(tools["getOrder"], id="1")
     assert len(service.asked) == 1
+
+
+@pytest.mark.parametrize("status", [200, 401])
+async def test_a_key_that_the_service_repeats_is_concealed(tmp_path: Path, status: int) -> None:
+    service = _Service()
+    service.answer = web.Response(status=status, text="got Bearer shop-key, key shop-key")
+    async with service.serving() as address, _tools(tmp_path, address) as tools:
+        try:
+            said = await _call(tools["getOrder"], id="1")
+        except ToolFailed as error:
+            said = error.message
+    assert "got [concealed], key [concealed]" in said
+    assert service.asked[0][2]["authorization"] == "Bearer shop-key"
 
 
 async def test_a_service_that_is_away_is_told(tmp_path: Path) -> None:
