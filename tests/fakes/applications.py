@@ -105,7 +105,7 @@ class FakeApplications:
             self.closed += not whole
             self.ended.set()
 
-    def stop(self, app: AppRecord, task: str, session: str | None, /) -> None:
+    async def stop(self, app: AppRecord, task: str, session: str | None, /) -> None:
         self.stopped.append((app.slug, task, session))
 
     async def follow_ups(self, app: AppRecord, caller: Caller, message: Message, /) -> list[str]:

@@ -18,6 +18,7 @@ from seekway.applications.agents.work import ToolAgent
 from seekway.applications.app_backend import AppBackend
 from seekway.applications.runs.app_service import AppService
 from seekway.applications.runs.passages import KnowledgeLookup
+from seekway.applications.runs.stopping import LOOK_S
 from seekway.applications.tools.toolbox import Toolbox
 from seekway.core.errors import NotFound, SeekwayError
 from seekway.core.settings import Settings, tool_secrets
@@ -69,6 +70,7 @@ class Applications:
             vectoriser=None if knowledge is None else _Vectoriser(knowledge),
             reader=self._reader,
             agent=ToolAgent(models, self._toolbox, time.time),
+            look_s=LOOK_S if settings.gateway.workers > 1 or settings.storage.url is not None else None,
         )
         self._there = lambda: state.there(RECORDS)
         self.member = Member(MEMBER, _Backend(self.service, ticks, self._there))

@@ -52,8 +52,8 @@ class Applications(Protocol):
         """
         ...
 
-    def stop(self, app: AppRecord, task: str, session: str | None, /) -> None:
-        """End that user's task, if it runs; its stream ends as a whole one, with what there is."""
+    async def stop(self, app: AppRecord, task: str, session: str | None, /) -> None:
+        """End that user's task, if it runs, here or in another process of this store; its stream ends as a whole one, with what there is."""
         ...
 
     async def follow_ups(self, app: AppRecord, caller: Caller, message: Message, /) -> list[str]:

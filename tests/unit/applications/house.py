@@ -36,7 +36,14 @@ class House:
         self.log: FilteringBoundLogger = structlog.get_logger()
         self.service: AppService
 
-    async def open(self, *, reader: Reader | None = None, agent: Agent | None = None, longest_s: float = 60.0) -> None:
+    async def open(
+        self,
+        *,
+        reader: Reader | None = None,
+        agent: Agent | None = None,
+        longest_s: float = 60.0,
+        look_s: float | None = None,
+    ) -> None:
         await self.store.open()
         self.service = AppService(
             self.store,
@@ -48,6 +55,7 @@ class House:
             reader=reader,
             agent=agent,
             longest_s=longest_s,
+            look_s=look_s,
         )
 
     async def app(self, definition: Definition, slug: str = "helper", tenant: str = "") -> AppRecord:

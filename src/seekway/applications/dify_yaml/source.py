@@ -115,6 +115,4 @@ def _check_text(text: str, line: int, name: str) -> None:
         text.encode()
     except UnicodeEncodeError as error:
         half = f"\\u{ord(text[error.start]):04x}"
-        raise InvalidRequest(
-            f"{name}, line {line + 1}: {half} is half a character; write the whole one."
-        ) from error
+        raise InvalidRequest(f"{name}, line {line + 1}: {half} is half a character; write the whole one.") from error

@@ -24,6 +24,7 @@ from seekway.applications.runs.model_request import request_id
 from seekway.applications.runs.passages import KnowledgeLookup
 from seekway.applications.runs.preparation import Preparation
 from seekway.applications.runs.run import Opened, Run, RunParts
+from seekway.applications.runs.stopping import Stopping
 from seekway.applications.runs.users import Users
 from seekway.applications.service import Asked
 from seekway.applications.store.app_store import AppStore
@@ -43,7 +44,7 @@ class AppService:
     """To be closed, before the store is. Made within a running event loop.
 
     ``clock`` gives milliseconds since 1970, the store's own. ``reader`` None: documents cannot come with questions; ``vectoriser`` None: no annotation replies;
-    ``agent`` None: no agents.
+    ``agent`` None: no agents; ``look_s``: see :class:`seekway.applications.runs.stopping.Stopping`.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class AppService:
         reader: Reader | None = None,
         agent: Agent | None = None,
         longest_s: float = LONGEST_S,
+        look_s: float | None = None,
     ) -> None:
         ticks = asyncio.get_running_loop().time
         self._store = store
@@ -80,7 +82,9 @@ class AppService:
         )
         self._summaries = Summaries(store, models)
         self._background = Background(log)
-        self._running: dict[str, tuple[Run, asyncio.Task[None]]] = {}
+        self._running: dict[str, Run] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._stopping = Stopping(store.stops, self._running, log, look_s)
         self._closed = False
 
     @property
@@ -97,8 +101,9 @@ class AppService:
         run = Run(self._parts, app, caller, asked, self._after)
         # Not in a task group: it must keep what was said also when its reader goes; `close` ends it.
         task = asyncio.get_running_loop().create_task(run.drive())
-        self._running[run.task] = (run, task)
-        task.add_done_callback(lambda _: self._running.pop(run.task, None))
+        self._running[run.task], self._tasks[run.task] = run, task
+        task.add_done_callback(lambda _: self._over(run.task))
+        self._stopping.watch()
         try:
             async for event in run.outbox.read():
                 yield event
@@ -109,10 +114,8 @@ class AppService:
                 # Whoever asks next finds what was said.
                 await asyncio.shield(asyncio.wait((task,)))
 
-    def stop(self, app: AppRecord, task: str, session: str | None, /) -> None:
-        found = self._running.get(task)
-        if found is not None and found[0].app.id == app.id and found[0].session == session:
-            found[0].stop()
+    async def stop(self, app: AppRecord, task: str, session: str | None, /) -> None:
+        await self._stopping.stop(app, task, session)
 
     async def follow_ups(self, app: AppRecord, caller: Caller, message: Message, /) -> list[str]:
         if not app.definition.follow_ups:
@@ -137,22 +140,27 @@ class AppService:
 
     async def settled(self) -> None:
         """Until nothing runs any more, in front and behind."""
-        while self._running:
-            await asyncio.wait([task for _, task in self._running.values()])
+        while self._tasks:
+            await asyncio.wait(tuple(self._tasks.values()))
         await self._background.settled()
 
     async def close(self) -> None:
         """Take no more questions; running answers end, and what they said is kept."""
         self._closed = True
-        for run, _ in tuple(self._running.values()):
+        for run in tuple(self._running.values()):
             run.stop(_stopping())
-        tasks = [task for _, task in self._running.values()]
+        tasks = tuple(self._tasks.values())
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=_LAST_S)
             for task in late:
                 task.cancel()
             await asyncio.wait(tasks)
+        await self._stopping.close()
         await self._background.close()
+
+    def _over(self, task: str) -> None:
+        self._running.pop(task, None)
+        self._tasks.pop(task, None)
 
     def _after(self, run: Run, opened: Opened, message: Message, memory_tokens: float) -> None:
         """What is done behind a whole answer."""

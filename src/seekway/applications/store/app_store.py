@@ -9,6 +9,7 @@ from seekway.applications.store.annotations import AnnotationRows
 from seekway.applications.store.apps import AppRows
 from seekway.applications.store.conversations import ConversationRows
 from seekway.applications.store.messages import MessageRows
+from seekway.applications.store.stops import StopRows
 from seekway.applications.store.uploads import UploadRows
 from seekway.storage.sql.database import Database
 from seekway.storage.sql.migrations import migrate, read_migrations
@@ -27,6 +28,7 @@ class AppStore:
         self.messages = MessageRows(database, clock)
         self.annotations = AnnotationRows(database, clock)
         self.uploads = UploadRows(database)
+        self.stops = StopRows(database, clock)
 
     async def open(self) -> None:
         """Make or bring up to date the tables."""

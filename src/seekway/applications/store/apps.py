@@ -89,6 +89,6 @@ def _delete(connection: Connection, app: str) -> None:
         ("app_upload_bodies", "upload in (select id from app_uploads where app = ?)"),
     ):
         connection.run(f"delete from {table} where {of}", app)  # noqa: S608 - names are our own
-    for table in ("conversations", "messages", "feedbacks", "annotations", "uploads", "users"):
+    for table in ("conversations", "messages", "feedbacks", "annotations", "uploads", "stops", "users"):
         connection.run(f"delete from app_{table} where app = ?", app)  # noqa: S608 - as above
     connection.run("delete from app_apps where id = ?", app)

@@ -86,7 +86,7 @@ async def stop_completion(call: AppCall) -> Response:
 
 async def _stop(call: AppCall) -> Response:
     session = session_of((await call.body(StopBody)).user, required=True)
-    call.applications.stop(call.app, call.named("task_id"), session)
+    await call.applications.stop(call.app, call.named("task_id"), session)
     return reply(Result())
 
 

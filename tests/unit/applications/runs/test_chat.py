@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -150,16 +151,36 @@ async def test_a_stopped_answer_is_a_whole_stream_with_what_there_is(house: Hous
     stream = house.service.ask(app, CALLER, Asked("Q", session="u"))
     began = await anext(stream)
     assert isinstance(began, Began)
-    house.service.stop(app, began.task, "another user")
-    house.service.stop(app, "no such task", "u")
+    await house.service.stop(app, began.task, "another user")
+    await house.service.stop(app, "no such task", "u")
     await house.models.hanging.wait()
-    house.service.stop(app, began.task, "u")
+    await house.service.stop(app, began.task, "u")
     delta, ended = [event async for event in stream]
     assert delta == AnswerDelta("So far")
     assert isinstance(ended, Ended)
     assert (ended.message.status, ended.message.answer) == ("stopped", "So far")
     assert house.models.closed == 1
     assert ended.message.cost.completion_tokens > 0
+
+
+async def test_an_answer_is_stopped_from_another_process(tmp_path: Path) -> None:
+    giving, other = House(tmp_path), House(tmp_path)
+    await giving.open(look_s=0.01)
+    await other.open(look_s=0.01)
+    app = await giving.app(PLAIN)
+    use(giving, [TextDelta("So far"), HANG])
+    stream = giving.service.ask(app, CALLER, Asked("Q", session="u"))
+    began = await anext(stream)
+    assert isinstance(began, Began)
+    await giving.models.hanging.wait()
+    for task, session in ((began.task, "another user"), ("no such task", "u"), (began.task, "u"), (began.task, "u")):
+        await other.service.stop(app, task, session)
+    delta, ended = [event async for event in stream]
+    assert delta == AnswerDelta("So far")
+    assert isinstance(ended, Ended)
+    assert ended.message.status == "stopped"
+    await giving.close()
+    await other.close()
 
 
 async def test_a_reader_who_leaves_ends_the_model_and_loses_nothing(house: House) -> None:

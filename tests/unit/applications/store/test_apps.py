@@ -5,6 +5,7 @@ import pytest
 
 from seekway.applications.records import Conversation, Message, Thought, Upload, Variable
 from seekway.applications.store.app_store import AppStore
+from seekway.applications.store.stops import Stop
 from seekway.core.errors import AlreadyExists, NotFound
 from seekway.storage.sql.database import Database
 from tests.unit.applications.store.conftest import an_app, rows
@@ -54,6 +55,7 @@ async def test_deleting_an_application_leaves_no_trace_and_no_other_touched(
         annotation = await store.annotations.add(app.id, "q", "a")
         await store.annotations.keep_vector(annotation, "m", b"1234")
         await store.uploads.keep(Upload(app.id, f"f-{app.slug}", user.id, "a.txt", 1, "txt", "text/plain"), b"x")
+        await store.stops.wish(Stop(app.id, f"task-{app.slug}", "u"))
     await store.apps.delete("", "gone")
     counts = await rows(database)
     assert set(counts.values()) == {1}, counts
