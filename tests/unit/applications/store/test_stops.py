@@ -8,7 +8,7 @@ from seekway.storage.sql.database import Database
 
 
 async def test_a_wish_to_stop_is_found_by_its_task_until_it_is_old(database: Database) -> None:
-    store = AppStore(database, itertools.count(0, 2_000_000).__next__)
+    store = AppStore(database, itertools.count(0, 1_000_000).__next__)
     await store.open()
     for session in ("u", "u", "other"):
         await store.stops.wish(Stop("app", "t1", session))
@@ -17,4 +17,5 @@ async def test_a_wish_to_stop_is_found_by_its_task_until_it_is_old(database: Dat
     assert await store.stops.wished([]) == []
     await store.stops.wish(Stop("app", "t2", "u"))
     await store.stops.wish(Stop("app", "t3", "u"))
-    assert {one.task for one in await store.stops.wished(["t1", "t2", "t3"])} == {"t2", "t3"}
+    kept = await store.stops.wished(["t1", "t2", "t3"])
+    assert {(one.task, one.session) for one in kept} == {("t1", "other"), ("t2", "u"), ("t3", "u")}
