@@ -39,7 +39,8 @@ class StopRows:
 
         def work(connection: Connection) -> None:
             STOPS.delete(connection, "where created_at < ?", now - _KEPT_MS)
-            if not STOPS.count(connection, "where task = ? and session = ?", stop.task, stop.session):
+            of = (stop.task, stop.app, stop.session)
+            if not STOPS.count(connection, "where task = ? and app = ? and session = ?", *of):
                 STOPS.insert(connection, msgspec.structs.replace(stop, created_at=now))
 
         await self._database.write(work)

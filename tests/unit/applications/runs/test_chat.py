@@ -173,8 +173,15 @@ async def test_an_answer_is_stopped_from_another_process(tmp_path: Path) -> None
     began = await anext(stream)
     assert isinstance(began, Began)
     await giving.models.hanging.wait()
-    for task, session in ((began.task, "another user"), ("no such task", "u"), (began.task, "u"), (began.task, "u")):
-        await other.service.stop(app, task, session)
+    foreign = await giving.app(PLAIN, "foreign")
+    for which, task, session in (
+        (foreign, began.task, "u"),
+        (app, began.task, "another user"),
+        (app, "no such task", "u"),
+        (app, began.task, "u"),
+        (app, began.task, "u"),
+    ):
+        await other.service.stop(which, task, session)
     delta, ended = [event async for event in stream]
     assert delta == AnswerDelta("So far")
     assert isinstance(ended, Ended)
