@@ -188,10 +188,10 @@ async def test_a_conversation_needs_a_name(client: Client, body: dict[str, objec
 
 
 async def test_a_user_s_name_fits_an_index(client: Client) -> None:
-    body = {"inputs": {}, "query": "Hi", "user": "u" * 512}
-    await client.ok("POST", "/chat-messages", body)
+    await client.chat(user="u" * 512)
+    body: dict[str, object] = {"inputs": {}, "query": "Hi", "user": "u" * 513}
     for refused in (
-        await client.refused("POST", "/chat-messages", {**body, "user": "u" * 513}),
+        await client.refused("POST", "/chat-messages", body),
         await client.refused("GET", f"/conversations?user={'u' * 513}"),
     ):
         assert refused == (400, "invalid_param", "user has at most 512 characters.")
