@@ -156,8 +156,7 @@ TALK: Final = (
         section="Files",
         method="GET",
         path="/files/{upload_id}/preview",
-        query="user=ann",
-        differs="What a browser could run (HTML, SVG) is only downloaded.",
+        differs="What a browser could run (HTML, SVG) is only downloaded. A `user` who is named must be the one who sent the file.",
     ),
     _App(section="Conversations and users", method="DELETE", path=_C, body=_ANN, status=204),
 )
