@@ -71,6 +71,10 @@ class LancePassageIndex:
         self._removals: dict[str, _Removals] = {}
         self._naming = asyncio.Lock()
 
+    def table(self, tenant: str, dataset: str) -> Table:
+        """Where it lies; blocks. Raises ``NotFound``."""
+        return self._catalog.table_of(self._catalog.entry(tenant, dataset))
+
     async def create(self, tenant: str, dataset: Dataset, /) -> None:
         if bool(dataset.embedding_model) != (dataset.dimensions > 0):
             raise InvalidParameter(

@@ -27,7 +27,9 @@ IDENTITY: Final = ("owner", "passage", "key")
 """What no two rows have in common."""
 
 DOCUMENTS: Final = "created is not null"
-PASSAGES: Final = "body is not null"
+PASSAGES: Final = "first is not null"
+SEARCHED: Final = "position is not null"
+"""Columns of numbers tell rows apart, since those of texts take long to read."""
 _COLUMNS: Final = {
     "document": Column("string"),
     "owner": Column("int64"),

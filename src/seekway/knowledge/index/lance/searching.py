@@ -18,6 +18,7 @@ from seekway.knowledge.index.lance.rows import (
     KEY_COLUMNS,
     PASSAGE_COLUMNS,
     PASSAGES,
+    SEARCHED,
     Kept,
     read_kept,
     read_passage,
@@ -117,7 +118,7 @@ class Searches:
         if before is not None and before.version == snapshot.version:
             return before
         documents = [read_kept(record) for record in snapshot.rows(DOCUMENT_COLUMNS, DOCUMENTS)]
-        searched = snapshot.count(f"{WORDS} is not null")
+        searched = snapshot.count(SEARCHED)
         counted_at, frequencies = searched, dict[str, int]()
         if before is not None and _alike(searched, before.counted_at) and len(before.frequencies) < _FREQUENCIES_KEPT:
             counted_at, frequencies = before.counted_at, before.frequencies

@@ -6,7 +6,7 @@ Rows that are deleted, and the words of them in the index, stay in the files of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final, TypeVar
 
@@ -217,7 +217,7 @@ def _compact(dataset: LanceDataset) -> None:
 
 
 @contextmanager
-def _failures() -> Iterator[None]:
+def _failures() -> Generator[None]:
     try:
         yield
     except _FAILURES as error:
