@@ -126,7 +126,7 @@ class LancePassageIndex:
                 table.replace(rows, f"document = {text(document.id)}", IDENTITY)
             return self._keep_last(table, document.id) or before is not None
 
-        await self._write(tenant, dataset, work)
+        await self._write(tenant, dataset, work, len(passages))
 
     async def put_passages(
         self, tenant: str, dataset: str, document: str, passages: Sequence[Passage], vectors: Vectors | None = None, /
@@ -144,7 +144,7 @@ class LancePassageIndex:
                 raise StorageUnavailable(f"The document {document!r} was put anew meanwhile; try again.")
             return gone > 0
 
-        await self._write(tenant, dataset, work)
+        await self._write(tenant, dataset, work, len(passages))
 
     async def drop_passages(self, tenant: str, dataset: str, document: str, positions: Sequence[int], /) -> None:
         def work(table: Table, entry: Entry) -> bool:
@@ -257,23 +257,23 @@ class LancePassageIndex:
         except Gone as error:
             raise _dropped(entry) from error
 
-    async def _write(self, tenant: str, dataset: str, work: Callable[[Table, Entry], bool]) -> None:
-        """``work`` tells whether it left anything that must go from the files. A caller who is cancelled waits until it is done."""
-        task = asyncio.ensure_future(self._written(await self._entry(tenant, dataset), work))
+    async def _write(self, tenant: str, dataset: str, work: Callable[[Table, Entry], bool], added: int = 0) -> None:
+        """``work`` tells whether it left anything that must go from the files; ``added`` passages come. A caller who is cancelled waits until it is done."""
+        task = asyncio.ensure_future(self._written(await self._entry(tenant, dataset), work, added))
         try:
             await asyncio.shield(task)
         except asyncio.CancelledError:
             await asyncio.wait([task])
             raise
 
-    async def _written(self, entry: Entry, work: Callable[[Table, Entry], bool]) -> None:
+    async def _written(self, entry: Entry, work: Callable[[Table, Entry], bool], added: int = 0) -> None:
         table = self._catalog.table_of(entry)
         removals = self._removals.setdefault(entry.table, _Removals())
         try:
             async with removals.lock:
                 removed = await asyncio.to_thread(work, table, entry)
                 if not removed:
-                    await asyncio.to_thread(table.tidy)
+                    await asyncio.to_thread(table.tidy, added)
             if removed:
                 removals.asked += 1
                 await self._settle(table, removals, removals.asked)

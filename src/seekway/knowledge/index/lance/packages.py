@@ -29,6 +29,9 @@ Columns = Mapping[str, Column]
 
 
 class ArrowTable(Protocol):
+    @property
+    def num_rows(self) -> int: ...
+
     def to_pylist(self) -> list[Record]: ...
 
 
@@ -45,7 +48,7 @@ class Optimizer(Protocol):
         self, *, target_rows_per_fragment: int, materialize_deletions: bool, materialize_deletions_threshold: float
     ) -> object: ...
 
-    def optimize_indices(self) -> None: ...
+    def optimize_indices(self, **how: int) -> None: ...
 
 
 class LanceDataset(Protocol):

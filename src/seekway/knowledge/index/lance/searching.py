@@ -92,7 +92,8 @@ class Searches:
         # A term that stands nowhere weighs most, so that the score tells how much of the question was met.
         best = sum(_weight(state.searched, count) * _MOST_OF_TERM for count in counts.values())
         # The rarest say most.
-        chosen = sorted((term for term in terms if counts[term]), key=lambda term: counts[term])[:_MOST_TERMS]
+        known = [term for term in terms if counts[term] or state.searched >= _FEW]
+        chosen = sorted(known, key=lambda term: counts[term])[:_MOST_TERMS]
         if where == _NOTHING or not chosen:
             return []
         records = snapshot.with_words(WORDS, chosen, scope.limit * _KEYS_OF_PASSAGE, KEY_COLUMNS, where)
@@ -132,8 +133,15 @@ class Searches:
         known = state.frequencies
         for term in terms:
             if term not in known:
-                known[term] = len(snapshot.with_words(WORDS, (term,), max(1, state.searched), (), None))
+                known[term] = _count(state, snapshot, term)
         return {term: known[term] for term in terms}
+
+
+def _count(state: _State, snapshot: Snapshot, term: str) -> int:
+    if state.searched >= _FEW:
+        # The few that are not indexed yet hardly matter.
+        return snapshot.indexed_with(WORDS, term, state.searched)
+    return len(snapshot.with_words(WORDS, (term,), max(1, state.searched), (), None))
 
 
 def _alike(now: int, before: int) -> bool:
