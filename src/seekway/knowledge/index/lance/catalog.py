@@ -19,6 +19,7 @@ from seekway.knowledge.index.passage_index import Dataset
 
 WORDS: Final = "terms"
 _NAME: Final = "datasets"
+_TIMES: Final = 5
 _FIELDS: Final = ("tenant", "id", "name", "embedding_model", "dimensions", "table")
 _COLUMNS: Final[Mapping[str, Column]] = {
     field: Column("int64" if field == "dimensions" else "string") for field in _FIELDS
@@ -73,19 +74,27 @@ class Catalog:
         made = Entry(tenant, dataset, f"passages-{time.time_ns():x}-{uuid.uuid4().hex}")
         self._refuse_second(made)
         self.table_of(made).make(words=WORDS)
-        try:
-            self._table.append([_row(made)])
-        except Gone:
-            # Another process may make it at once; then that one is filled.
-            with contextlib.suppress(StorageUnavailable):
-                self._table.make()
-            self._table.append([_row(made)])
+        self._keep(made)
         try:
             # Two processes may have come this far; the order of the rows is the same for both.
             self._refuse_second(made, come_first=True)
         except AlreadyExists:
             self.remove(made)
             raise
+
+    def _keep(self, made: Entry) -> None:
+        """Where two processes make the very first one at once, the table of one may take the place of the other's, and its row is written again."""
+        for _ in range(_TIMES):
+            try:
+                self._table.append([_row(made)])
+            except Gone:
+                # Another process may make it at once; then that one is filled.
+                with contextlib.suppress(StorageUnavailable):
+                    self._table.make()
+                continue
+            if any(entry.table == made.table for entry in self.entries()):
+                return
+        raise StorageUnavailable("The list of knowledge bases is being made by another process; try again.")
 
     def rename(self, entry: Entry, name: str) -> None:
         """Raises ``AlreadyExists``."""
