@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import threading
-import time
 import uuid
 from collections.abc import Mapping
 from typing import Final
@@ -71,7 +70,7 @@ class Catalog:
 
     def add(self, tenant: str, dataset: Dataset) -> None:
         """Raises ``AlreadyExists``."""
-        made = Entry(tenant, dataset, f"passages-{time.time_ns():x}-{uuid.uuid4().hex}")
+        made = Entry(tenant, dataset, f"passages-{uuid.uuid4().hex}")
         self._refuse_second(made)
         self.table_of(made).make(words=WORDS)
         self._keep(made)
