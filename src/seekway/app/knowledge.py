@@ -7,8 +7,10 @@ import uuid
 from pathlib import Path
 
 from seekway.app.knowledge_sources import KnowledgeSources
-from seekway.app.state import State, milliseconds
-from seekway.core.settings import Settings
+from seekway.app.state import State, beside, milliseconds
+from seekway.core.sections.knowledge import KnowledgeSettings
+from seekway.core.settings import Settings, read_secret
+from seekway.knowledge.index.passage_index import PassageIndex
 from seekway.knowledge.index.sqlite_index import SqlitePassageIndex, prepare_connection
 from seekway.knowledge.ingest.document_book import DocumentBook
 from seekway.knowledge.ingest.indexing import Indexing
@@ -28,24 +30,26 @@ RECORDS = "knowledge.sqlite"
 PASSAGES = "passages.sqlite"
 """A file of its own: a long document that is being indexed shall not keep others from being added."""
 
+TABLES = "passages.lance"
+
 
 class Knowledge:
     """``base`` is for whoever asks; :meth:`run` does the work behind it. Nothing is opened before it is asked for.
 
     ``find`` gives the backend of a model, ``config`` is the settings file, ``tell`` hears of what goes wrong behind.
-    Raises ``ConfigError`` where PostgreSQL is named and its driver is not installed.
+    Raises ``ConfigError`` where PostgreSQL or Lance is named and its package is not installed.
     """
 
     def __init__(self, settings: Settings, config: Path | None, find: FindBackend, tell: Log) -> None:
         wanted = settings.knowledge
         self._state = State(settings.storage, config)
+        self._passages: Database | None = None
         self._records = self._state.records(RECORDS, _make_records, prepare=overwrite_deleted)
-        self._passages = self._state.file(PASSAGES, _make_passages, prepare=prepare_connection)
+        index = self._index(wanted, config)
         self._models = ServedModels(find)
         self._reader = DocumentReader(bounds=Bounds(bytes=wanted.max_file_bytes))
         reranker = None if wanted.rerank_model is None else ServedReranker(find, wanted.rerank_model)
         book = DocumentBook(self._records, milliseconds)
-        index = SqlitePassageIndex(self._passages)
         embedder = self._models.embedder
         indexing = Indexing(book, index, self._reader, embedder, clock=milliseconds)
         ingester = Ingester(book, indexing, clock=milliseconds, at_once=wanted.ingest_at_once, log=tell)
@@ -83,7 +87,18 @@ class Knowledge:
         await self._models.close()
         await self._reader.close()
         await self._records.close()
-        await self._passages.close()
+        if self._passages is not None:
+            await self._passages.close()
+
+    def _index(self, wanted: KnowledgeSettings, config: Path | None) -> PassageIndex:
+        if wanted.store == "sqlite":
+            self._passages = self._state.file(PASSAGES, _make_passages, prepare=prepare_connection)
+            return SqlitePassageIndex(self._passages)
+        from seekway.knowledge.index.lance.lance_index import LancePassageIndex
+
+        url = wanted.store_url or str(self._state.directory / TABLES)
+        secrets = {option: read_secret(name, None) or "" for option, name in wanted.store_options_env.items()}
+        return LancePassageIndex(url if "://" in url else str(beside(config, url)), {**wanted.store_options, **secrets})
 
 
 async def _make_records(database: Database) -> None:

@@ -38,7 +38,11 @@ async def measure_samples(
 ) -> Results:
     """In a knowledge base of its own, which is gone afterwards; with the embedding model of the settings."""
     with tempfile.TemporaryDirectory(prefix="seekway-kb-") as folder:
-        apart = msgspec.structs.replace(settings, storage=StorageSettings(folder))
+        apart = msgspec.structs.replace(
+            settings,
+            storage=StorageSettings(folder),
+            knowledge=msgspec.structs.replace(settings.knowledge, store_url=None),
+        )
         async with knowledge_desk(apart, config) as knowledge:
             passages = sample_passages()
             await _index(knowledge, passages, progress)

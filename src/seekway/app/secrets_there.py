@@ -22,6 +22,7 @@ def check_secrets(settings: Settings, config: Path | None) -> None:
     for section, field, name in (
         ("quota", "redis_password_env", settings.quota.redis_password_env),
         ("storage", "password_env", settings.storage.password_env),
+        *(("knowledge", "store_options_env", name) for name in settings.knowledge.store_options_env.values()),
     ):
         try:
             read_secret(name, None)

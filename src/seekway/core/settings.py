@@ -25,7 +25,7 @@ from seekway.core.sections.cache import CacheSettings
 from seekway.core.sections.gateway import GatewaySettings
 from seekway.core.sections.guardrails import GuardrailSettings, check_policies
 from seekway.core.sections.keys import KeySettings
-from seekway.core.sections.knowledge import KnowledgeSettings, check_sources
+from seekway.core.sections.knowledge import KnowledgeSettings, check_sources, check_store
 from seekway.core.sections.limits import BudgetRule, LimitRule, QuotaSettings
 from seekway.core.sections.log import LogSettings
 from seekway.core.sections.prices import PriceSettings
@@ -344,4 +344,5 @@ def _check(settings: Settings) -> None:
     check_tools(settings.tools)
     check_storage(settings.storage)
     check_sources(settings.knowledge.sources)
+    check_store(settings.knowledge)
     check_policies(settings.guardrails.policies, [rule.name for rule in settings.routes])

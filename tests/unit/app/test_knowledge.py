@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from seekway.core.errors import BodyTooLarge, ConfigError, StorageUnavailable
 from seekway.core.ports import Backend
 from seekway.core.settings import Settings, load_settings
 from seekway.core.types import EmbedRequest, EmbedResult
+from seekway.knowledge.index.passage_index import Dataset
 from seekway.knowledge.ingest.records import DatasetRecord, NewDocument
 from seekway.knowledge.retrieval.retriever import Retrieval
 from tests.fakes.backend import FakeBackend
@@ -109,6 +111,36 @@ async def test_what_is_added_is_found_with_the_model_of_the_settings(world: _Wor
         await asyncio.sleep(0.01)
     (found,) = await base.retriever.retrieve("", ["d"], "How long is the warranty?", Retrieval())
     assert found.text == "The warranty is two years."
+
+
+async def test_passages_lie_in_lance_tables_where_the_settings_say_so(tmp_path: Path) -> None:
+    made = _World(tmp_path, '[storage]\ndirectory = "state"\n[knowledge]\nstore = "lance"\nstore_url = "tables"\n')
+    made.start()
+    try:
+        await test_what_is_added_is_found_with_the_model_of_the_settings(made)
+    finally:
+        await made.stop()
+    assert sorted(one.name.partition("-")[0] for one in (tmp_path / "tables").iterdir()) == [
+        "datasets.lance",
+        "passages",
+    ]
+    assert [one.name for one in (tmp_path / "state").glob("*.sqlite")] == [RECORDS]
+
+
+async def test_lance_lies_beside_the_records_where_no_place_is_named(tmp_path: Path) -> None:
+    made = _World(tmp_path, '[storage]\ndirectory = "state"\n[knowledge]\nstore = "lance"\n')
+    assert not (tmp_path / "state").exists()
+    await made.knowledge.base.index.create("", Dataset("d", "D"))
+    await made.stop()
+    assert [one.name for one in (tmp_path / "state").iterdir()] == ["passages.lance"]
+
+
+def test_lance_without_its_package_or_its_key_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigError, match="STORE_KEY"):
+        _World(tmp_path, '[knowledge]\nstore = "lance"\nstore_options_env = { aws_secret_access_key = "STORE_KEY" }\n')
+    monkeypatch.setitem(sys.modules, "lance", None)
+    with pytest.raises(ConfigError, match=r"install seekway\[lance\]"):
+        _World(tmp_path, '[knowledge]\nstore = "lance"\n')
 
 
 async def test_a_source_is_followed(world: _World) -> None:
@@ -214,6 +246,10 @@ async def test_a_folder_that_cannot_be_made_is_said_to_who_asks(tmp_path: Path) 
         ('[[knowledge.sources]]\nname = "a"\npath = "b"\nmax_tokens = 60\noverlap_tokens = 60', "overlap_tokens"),
         ('[[knowledge.sources]]\nname = "a"\npath = "b"\n[[knowledge.sources]]\nname = "a"\npath = "b"', "twice"),
         ("[knowledge]\nmax_file_bytes = 10", "max_file_bytes"),
+        ('[knowledge]\nstore = "qdrant"', "store"),
+        ('[knowledge]\nstore_url = "tables"', 'knowledge.store = "lance"'),
+        ('[knowledge]\nstore = "lance"\nstore_url = "s3://me:secret@bucket"', "store_options_env"),
+        ('[knowledge]\nstore = "lance"\nstore_options = { azure_account_key = "secret" }', "store_options_env"),
     ],
 )
 def test_wrong_settings_say_what_to_do(tmp_path: Path, text: str, problem: str) -> None:

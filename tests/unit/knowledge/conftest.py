@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from seekway.knowledge.index.lance.lance_index import LancePassageIndex
+from seekway.knowledge.index.passage_index import PassageIndex
 from seekway.knowledge.index.sqlite_index import SqlitePassageIndex, prepare_connection
 from seekway.knowledge.ingest.document_book import DocumentBook
 from seekway.storage.sql.database import Database
@@ -27,10 +29,19 @@ async def database(tmp_path: Path) -> AsyncIterator[SqliteDatabase]:
 
 
 @pytest.fixture
-async def index(database: SqliteDatabase) -> SqlitePassageIndex:
+async def sqlite_index(database: SqliteDatabase) -> SqlitePassageIndex:
     made = SqlitePassageIndex(database)
     await made.open()
     return made
+
+
+@pytest.fixture(params=["sqlite", "lance"])
+def index(request: pytest.FixtureRequest, tmp_path: Path) -> PassageIndex:
+    """Whatever is promised of one is promised of the other."""
+    if request.param == "sqlite":
+        made: PassageIndex = request.getfixturevalue("sqlite_index")
+        return made
+    return LancePassageIndex(str(tmp_path / "lance"))
 
 
 @pytest.fixture

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
 
 from seekway.core.errors import ConfigError
 
+StoreName = Literal["sqlite", "lance"]
 SourceForm = Literal["general", "parent-child", "question-answer"]
+_SECRETS: Final = ("secret", "token", "password", "account_key", "access_key", "service_account_key", "sas")
 PassageTokens = Annotated[int, Meta(ge=50, le=4000)]
 OverlapTokens = Annotated[int, Meta(ge=0)]
 
@@ -69,12 +72,63 @@ class KnowledgeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     ] = None
     ingest_at_once: Annotated[int, Meta(ge=1, le=64, description="Documents indexed at once.")] = 2
     max_file_bytes: Annotated[int, Meta(ge=1024, description="Largest file.")] = 64 * 1024 * 1024
+    store: Annotated[
+        StoreName,
+        Meta(
+            description="What keeps the passages: `sqlite` in a file of this machine, or `lance`, LanceDB's tables, in a folder or an object store that several machines share, with the extra `lance`. What lies in one is not in the other."
+        ),
+    ] = "sqlite"
+    store_url: Annotated[
+        str | None,
+        Meta(
+            description="Where `lance` keeps them, a folder (a relative path begins at the settings file) or an address such as `s3://bucket/prefix`; unset: `passages.lance` in `storage.directory`."
+        ),
+    ] = None
+    store_options: Annotated[
+        dict[str, str],
+        Meta(
+            description="Options of the object store, by Lance's names, such as `aws_region` and `aws_endpoint`; no keys."
+        ),
+    ] = {}
+    store_options_env: Annotated[
+        dict[str, str],
+        Meta(
+            description="Options of the object store that are secret, such as `aws_secret_access_key`, each with the environment variable that holds it."
+        ),
+    ] = {}
     sources: Annotated[
         tuple[SourceSettings, ...],
         Meta(
             description="Folders and files that are indexed at the start and kept up to date: what is new is added, what has changed is replaced, what is gone is deleted."
         ),
     ] = ()
+
+
+def check_store(knowledge: KnowledgeSettings) -> None:
+    """Raises ``ConfigError``; no value is repeated that may be a secret."""
+    if knowledge.store == "sqlite":
+        for field in ("store_url", "store_options", "store_options_env"):
+            if getattr(knowledge, field):
+                raise ConfigError(
+                    f'knowledge.{field} is not for the store sqlite; set knowledge.store = "lance", or take it out.',
+                    param=f"knowledge.{field}",
+                )
+    if knowledge.store_url is not None:
+        try:
+            named = urlsplit(knowledge.store_url).password is not None
+        except ValueError:
+            named = True
+        if named or not knowledge.store_url:
+            raise ConfigError(
+                "knowledge.store_url is a folder or an address such as s3://bucket/prefix, without a password; keys stand in knowledge.store_options_env.",
+                param="knowledge.store_url",
+            )
+    for option in knowledge.store_options:
+        if any(word in option.lower() for word in _SECRETS):
+            raise ConfigError(
+                f"knowledge.store_options has {option} in it; name the environment variable that holds it in knowledge.store_options_env.",
+                param="knowledge.store_options",
+            )
 
 
 def check_sources(sources: Sequence[SourceSettings]) -> None:

@@ -18,7 +18,7 @@ class StorageSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     url: Annotated[
         str | None,
         Meta(
-            description="PostgreSQL that keeps the records, `postgresql://user@host/name`, with the extra `postgresql`; unset: SQLite in `directory`. The passages of knowledge bases lie in `directory` either way."
+            description="PostgreSQL that keeps the records, `postgresql://user@host/name`, with the extra `postgresql`; unset: SQLite in `directory`. The passages of knowledge bases lie in `directory` either way, unless `knowledge.store_url` says otherwise."
         ),
     ] = None
     password_env: Annotated[
