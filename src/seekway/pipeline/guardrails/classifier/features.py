@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from seekway.pipeline.guardrails.classifier.folding import IDEOGRAPH, SPACE, SYMBOL, Folded
+from seekway.pipeline.guardrails.classifier.folding import IDEOGRAPH, SPACE, SYMBOL, Folded, Places
 from seekway.pipeline.guardrails.classifier.windows import WINDOW_TOKENS, Windows
 
 Hashes = NDArray[np.uint64]
@@ -173,16 +173,24 @@ def features(tokens: Tokens, lexicon: Lexicon) -> Features:
     return Features(np.stack([*_ngrams(tokens, phrases), *_concept_runs(concepts)]), concepts)
 
 
+def _show(out: NDArray[np.float32], places: Places, which: NDArray[np.uint16], windows: Windows) -> None:
+    """Mark concept ``which`` at token ``places`` in every window that holds it, in time that grows with the places alone."""
+    for size in range(len(WINDOW_TOKENS)):
+        rows = np.flatnonzero(windows.sizes == size)
+        first = np.searchsorted(windows.ends[rows], places, "right")
+        past = np.searchsorted(windows.starts[rows], places, "right")
+        while (held := first < past).any():
+            out[rows[first[held]], which[held] - 1] = 1
+            first = first + 1
+
+
 def meaning(concepts: NDArray[np.uint16], windows: Windows) -> NDArray[np.float32]:
     """What the windows speak of, shape (windows, :data:`MEANINGS`): each concept there or not, the size, the concepts' density."""
-    count = len(concepts)
-    shown = np.zeros((count + 1, CONCEPTS), np.int32)
     places = np.flatnonzero(concepts)
-    shown[places + 1, concepts[places] - 1] = 1
-    np.cumsum(shown, axis=0, out=shown)
-    inside = shown[windows.ends] - shown[windows.starts]
     out = np.zeros((len(windows.starts), MEANINGS), np.float32)
-    out[:, :CONCEPTS] = inside > 0
+    _show(out[:, :CONCEPTS], places, concepts[places], windows)
     out[np.arange(len(out)), CONCEPTS + windows.sizes] = 1
-    out[:, -1] = inside.sum(axis=1) / (windows.ends - windows.starts)
+    upto = np.zeros(len(concepts) + 1, np.int64)
+    np.cumsum(concepts > 0, out=upto[1:])
+    out[:, -1] = (upto[windows.ends] - upto[windows.starts]) / (windows.ends - windows.starts)
     return out
