@@ -26,8 +26,6 @@ from seekway.pipeline.guardrails.words.judge import FOUND_CHARS, is_of_word
 from seekway.pipeline.guardrails.words.readings import Reading, signs_as_letters
 
 _GAPS: Final = SEPARATOR + INVISIBLE
-NO_RUN: Final = "ww"
-"""Common in addresses: alone it does not tell that letters are repeated, beside others it counts."""
 _FIRST_RUN: Final = 8  # of a Chinese character that begins a term and is repeated, no more are part of what is found
 
 
@@ -55,7 +53,7 @@ class Tail:
     def _read(self, reading: Reading) -> None:
         index, folded = self._index, self._folded
         letters = folded.letters
-        if reading.has_repeats or letters[-1] == letters[-2:-1] or NO_RUN in letters:
+        if reading.has_repeats or letters[-1] == letters[-2:-1]:
             self._read_repeats(letters)
         is_ascii = letters.isascii()
         if is_ascii and folded.is_plain and INVISIBLE not in folded.raw:
