@@ -113,6 +113,7 @@ class Index:
         self.first_parts: dict[str, tuple[str, ...]] = {}
         for pair, character in self.compose.items():
             self.first_parts[pair[0]] = (*self.first_parts.get(pair[0], ()), character)
+        self.most_composed = max([len(entry.letters) for _, entry in han if not _term(entry).exact], default=1)
         self._make_letters(terms, phrases, han)
         self._make_sounds(han)
         lettered = [
@@ -146,7 +147,8 @@ class Index:
             _add(keys, pair, PAIR)
         self.letters = Automaton(keys)
         self.most = max(self.prefixes.most, self.squeezed_prefixes.most)
-        self.keys = keys.keys()
+        self.meanings = keys
+        """What each key over the letters stands for."""
 
     def _make_sounds(self, han: Iterable[tuple[int, Entry]]) -> None:
         known = sounds()

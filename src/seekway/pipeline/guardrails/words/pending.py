@@ -165,7 +165,7 @@ class Tail:
         """Components at the end read as characters, in every way, the last of them perhaps without its partner."""
         index = self._index
         size = len(letters)
-        lowest = max(0, size - 2 * index.prefixes.most)
+        lowest = max(0, size - 2 * index.prefixes.most - 1)
         pairs = [k for k in range(lowest, size - 1) if letters[k : k + 2] in index.compose] if has_pairs else []
         if not pairs and letters[-1] not in index.first_parts:
             return
@@ -186,10 +186,10 @@ class Tail:
             for read in here:
                 if read + letters[k] in prefixes:
                     following.add(read + letters[k])
-                if composed and (read + composed in prefixes or read + composed in index.keys):
+                if composed and (read + composed in prefixes or read + composed in index.meanings):
                     after.add(read + composed)
                 if k == len(letters) - 1 and any(
-                    read + character in prefixes or read + character in index.keys
+                    read + character in prefixes or read + character in index.meanings
                     for character in index.first_parts.get(letters[k], ())
                 ):
                     return True
@@ -203,10 +203,10 @@ def before_last_part(index: Index, letters: str) -> list[int]:
     """Where terms may begin if the last letter is the first component of a character, the last ones first."""
     characters_of = index.first_parts[letters[-1]]
     last = len(letters) - 1
-    found = [last] if any(one in index.prefixes or one in index.keys for one in characters_of) else []
+    found = [last] if any(one in index.prefixes or one in index.meanings for one in characters_of) else []
     for k in index.prefixes.starts(letters[:-1]):
         read = letters[k:last]
-        if any(read + one in index.prefixes or read + one in index.keys for one in characters_of):
+        if any(read + one in index.prefixes or read + one in index.meanings for one in characters_of):
             found.append(k)
     return found
 
