@@ -60,7 +60,9 @@ class OverlapDetector:
             for first, last in tokens.runs(self._least, self._prompt.words, count - 1 if open_ended else count)
             if hash(tokens.joined(first, last)) in self._prompt.runs
         ]
-        return Scan(findings, len(text) if final else self._safe(text, tokens))
+        safe = len(text) if final else self._safe(text, tokens)
+        # What begins after that is found again with what follows.
+        return Scan([one for one in findings if one.start < safe], safe)
 
     def _is_quiet(self, written: list[str], *, final: bool) -> bool:
         """Whether too few words of the prompt follow each other for a run, and the last one begins none of them."""
