@@ -33,7 +33,7 @@ _NOTHING: Final = _Read("", has_parts=False, has_radical=False)
 def composed(index: Index, letters: str, pairs: Collection[int]) -> Iterator[Composed]:
     """Each term that some of the ``pairs`` belong to, which say where two components may stand for one character.
 
-    What a pair may also be with the letters around it decides nothing: they may not have come yet, and would hide a term from the reader's eye no more than before.
+    What a component may also be with the letter beside it decides nothing: that letter may not have come yet.
     """
     known = frozenset(pairs)
     reach = 2 * (index.most_composed - 1)
