@@ -122,7 +122,7 @@ def fold(character: str, looks: dict[str, str], simplified: dict[str, str]) -> s
     plain = bare(character)
     if unicodedata.category(character)[0] in "SP" and sum(map(str.isalnum, plain)) != 1:
         return ""  # ™ or ㏂ beside a word is no part of that word
-    read = "".join(looks.get(c, c) for c in plain)
+    read = "".join(looks.get(c, c.lower()) for c in plain)  # Cherokee's case folds to capital letters
     return "".join(simplified.get(c, c) for c in read if unicodedata.category(c)[0] in "LN")
 
 

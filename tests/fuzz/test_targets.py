@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.fuzz.http_connection import TOKENS, close
@@ -40,6 +40,7 @@ def test_kept_inputs_break_nothing(name: str) -> None:
 
 @pytest.mark.parametrize("name", TARGETS)
 @_BOUNDED
+@example(data=b"")
 @given(data=st.binary(max_size=600))
 def test_no_bytes_break_a_promise(name: str, data: bytes) -> None:
     TARGETS[name](data)

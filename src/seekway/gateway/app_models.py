@@ -51,7 +51,7 @@ class AppModels:
     async def generate(self, request: GenerateRequest, caller: Caller, /) -> AsyncGenerator[Event, None]:
         front = self._front()
         if not request.model:
-            request = msgspec.structs.replace(request, model=self._default())
+            request = msgspec.structs.replace(request, model=await self._default())
         if caller.models:
             caller = msgspec.structs.replace(caller, models=())
         visit = FrontVisit(front.services, front.ledger, _PATH, _headers(request), lambda: request.deadline_s, METHOD)
@@ -85,8 +85,13 @@ class AppModels:
                 return ModelPrice(_decimal(prompt), _decimal(completion), currency)
         return _FREE
 
-    def _default(self) -> str:
-        name = self._front().services.pipeline.names.default()
+    async def _default(self) -> str:
+        pipeline = self._front().services.pipeline
+        name = pipeline.names.default()
+        if name is None:
+            # Nobody may have answered yet, as right after the start.
+            await pipeline.routes.refresh()
+            name = pipeline.names.default()
         if name is None:
             raise BackendUnavailable("No chat model is known here yet; try again shortly.", retry_after_s=2)
         return name

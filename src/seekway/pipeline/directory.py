@@ -29,6 +29,7 @@ class Member:
     """A backend under the name it has in logs and metrics; ``local`` is our own model service.
 
     ``source`` and ``asked`` are the backend's pushed sides, for generations and for questions, which the pipeline talks to.
+    ``stands_in``: one of its models may become the default, which answers for DeepSeek's names.
     The rest is what is said of it in the settings (:mod:`seekway.core.sections.backends`).
     """
 
@@ -40,6 +41,7 @@ class Member:
     region: str = ""
     tags: tuple[str, ...] = ()
     cost: float = 1.0
+    stands_in: bool = True
     source: PushBackend = field(init=False, repr=False, compare=False)
     asked: AskedBackend = field(init=False, repr=False, compare=False)
 
@@ -232,14 +234,14 @@ class BackendDirectory:
         return serving
 
     def first(self, capability: Capability, kind: BackendKind | None = None) -> str | None:
-        """The first model with ``capability`` (of a member of ``kind``), ready ones first; None when none is known."""
+        """The first model with ``capability`` (of a member of ``kind``) that may stand in for others, ready ones first; None when none is known."""
         key = capability, kind
         known = self._index.first
         if key not in known:
             able = [
                 model
                 for known_one in self._known
-                if kind is None or known_one.member.kind == kind
+                if known_one.member.stands_in and kind in (None, known_one.member.kind)
                 for model in known_one.models
                 if capability in model.capabilities
             ]
@@ -324,7 +326,9 @@ class BackendDirectory:
             self._index.serving.pop(name, None)
 
     def _not_found(self, name: str) -> SeekwayError:
-        if self._known and all(known.away for known in self._known):
+        # Applications are always there, and say nothing of models that are not.
+        backends = [known for known in self._known if known.member.stands_in]
+        if backends and all(known.away for known in backends):
             problems = "; ".join(f"{backend}: {why}" for backend, why in self.problems().items())
             return BackendUnavailable(f"No backend can be asked for the model {name} ({problems}).", retry_after_s=2)
         names = sorted({model.id for known in self._known for model in known.models})

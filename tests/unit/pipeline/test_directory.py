@@ -63,6 +63,18 @@ async def test_nobody_to_ask_is_unavailable_and_not_unknown() -> None:
         await directory(FakeBackend(error=AWAY)).route("fake")
 
 
+async def test_what_does_not_stand_in_is_asked_by_its_name_alone() -> None:
+    away, app = FakeBackend(error=AWAY), FakeBackend(models=(model_info("app:helper"),))
+    routes = BackendDirectory([Member("b0", away), Member("apps", app, stands_in=False)], local_pace=EAGER)
+    assert (await routes.route("app:helper")).member.name == "apps"
+    assert routes.first("chat") is None
+    with pytest.raises(BackendUnavailable, match="b0"):
+        await ModelNames(routes, {}, None).route("deepseek-chat")
+    away.error = None
+    await routes.refresh()
+    assert routes.first("chat") == "fake"
+
+
 async def test_a_backend_that_hangs_harms_no_other() -> None:
     routes = directory(HangingBackend(), FakeBackend())
     assert (await routes.route("fake")).member.name == "b1"

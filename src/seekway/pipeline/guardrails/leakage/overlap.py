@@ -16,7 +16,9 @@ _MOST_BETWEEN: Final = 8
 _LONGEST_WORD: Final = 64
 # Of scripts that are written without spaces: Thai and its neighbours, kana, Chinese characters.
 _SIGNS: Final = "\u0e00-\u0eff\u3040-\u9fff\uf900-\ufaff\U00020000-\U0010ffff"
-# Single characters of a set: there is nothing to go back to, so that the time is linear. RE2 has no such set of letters as Python's.
+# Python's own engine, not RE2: each is one set of characters, repeated at most, so that there is nothing to go back to and the time is
+# linear (2 ms for 100,000 letters). RE2's package makes an object of Python for every word: 0.8 ms and more for 1 KB against 0.05 (English)
+# and 0.09 (Chinese) here, without the way back from bytes to characters; and its classes of letters take what is not assigned for some.
 _WORD: Final = re.compile(f"[^\\W_{_SIGNS}]+")
 _TOKEN: Final = re.compile(f"[{_SIGNS}]|[^\\W_{_SIGNS}]+")
 
@@ -60,7 +62,9 @@ class OverlapDetector:
             for first, last in tokens.runs(self._least, self._prompt.words, count - 1 if open_ended else count)
             if hash(tokens.joined(first, last)) in self._prompt.runs
         ]
-        return Scan(findings, len(text) if final else self._safe(text, tokens))
+        safe = len(text) if final else self._safe(text, tokens)
+        # What begins after that is found again with what follows.
+        return Scan([one for one in findings if one.start < safe], safe)
 
     def _is_quiet(self, written: list[str], *, final: bool) -> bool:
         """Whether too few words of the prompt follow each other for a run, and the last one begins none of them."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from seekway.pipeline.guardrails.pii import checksums
@@ -84,7 +84,7 @@ _QQ: Final = LinearPattern("^QQ[1-9][0-9]{4,10}$")
 _NOBODYS: Final = ("0.0.0.0", "127.", "255.255.", "224.")
 
 
-def codes(window: Window, pieces: list[Piece]) -> Iterator[Found]:
+def codes(window: Window, pieces: Sequence[Piece]) -> Iterator[Found]:
     folded = window.folded
     for place, piece in enumerate(pieces):
         found = _of_piece(window, piece) or _plate(window, piece)
@@ -198,7 +198,7 @@ def _insurance(window: Window, piece: Piece) -> Iterator[Found]:
             yield Found("national_id", "high", begin, begin + end, "uk_ni", 0.9)
 
 
-def _ipv4(window: Window, pieces: list[Piece], first: int) -> Iterator[Found]:
+def _ipv4(window: Window, pieces: Sequence[Piece], first: int) -> Iterator[Found]:
     group = pieces[first : first + 4]
     begin, end = group[0].begin, group[-1].end
     text = window.folded[begin:end].decode()

@@ -41,6 +41,7 @@ _ASCII_LETTERS: Final = frozenset(string.ascii_letters)
 _QUIET_JOINTS: Final = " .(),/'\"-+，"
 # A number is decided when what stands after it is: two characters.
 _AFTER: Final = 2
+_MAC_DASHES: Final = 5
 
 
 class PiiDetector:
@@ -93,11 +94,15 @@ class PiiDetector:
     def _quiet(self, text: str, start: int) -> int | None:
         """What :meth:`_scan` has for ``safe`` where ordinary words alone are new; None where it must look."""
         new = text[start:]
-        if not _SPEAKING.isdisjoint(new):
+        if not _SPEAKING.isdisjoint(new) or new.count("-") >= _MAC_DASHES:
             return None
         low = max(0, start - _LONGEST_CUE)
-        if any(number >= _REGIONS or low + begin >= start for number, begin, _ in _HOLDING.find(text[low:])):
+        near = text[low:]
+        if any(number >= _REGIONS or low + begin >= start for number, begin, _ in _HOLDING.find(near)):
             return None  # an address begins with its region: one that was passed on begins nothing any more
+        lower = near.lower()
+        if "name" in lower or "called" in lower or not (near.isascii() or FOLDED.isdisjoint(near)):
+            return None  # a cue in capitals, or in full width
         size = len(text)
         words = new[-_LONGEST_TOKEN:]
         before = words.rstrip(_WORD_LETTERS)
@@ -121,15 +126,19 @@ class PiiDetector:
 
     def _all(self, window: Window) -> Iterator[Found]:
         new = window.folded[window.start :]
-        if not DIGITS.isdisjoint(new) or new.count(b":") > 1:
+        if not DIGITS.isdisjoint(new):
             pieces = window.pieces()
             yield from numbers(window, pieces)
             yield from codes(window, pieces)
             yield from spelled(window, self._categories)
+        elif new.count(b":") > 1 or new.count(b"-") >= _MAC_DASHES:
+            yield from codes(window, ())  # addresses of machines may have letters alone
         if b"@" in new:
             yield from mail_addresses(window)
-        if self._spelled and _CUES.find(window.text[max(0, window.start - _LONGEST_CUE) :]):
-            yield from self._by_word(window)
+        if self._spelled:
+            low = max(0, window.start - _LONGEST_CUE)
+            if _CUES.find(window.text[low:]) or people.has_disguised_cue(window, low):
+                yield from self._by_word(window)
 
     def _by_word(self, window: Window) -> Iterator[Found]:
         """What only a word beside it tells."""

@@ -10,6 +10,7 @@ from seekway.pipeline.guardrails.pii import checksums
 from seekway.pipeline.guardrails.pii.window import Found, Piece, Window, joined
 
 _SEPARATORS: Final = frozenset(b" -.()\x01")
+_MOST_BETWEEN: Final = 2
 _MOST_GROUPS: Final = 7
 _LEAST: Final = 5
 _LEAST_GROUPED: Final = 7
@@ -114,7 +115,8 @@ def _ending_in_letter(window: Window, pieces: list[Piece], first: int) -> Found 
         if len(group) != last - first + 1 or group[-1].text[-1] not in "Xx":
             continue
         text = "".join(piece.text for piece in group).upper()
-        near = all(b.begin - a.end <= 2 for a, b in pairwise(group))
+        gaps = [window.folded[a.end : b.begin] for a, b in pairwise(group)]
+        near = all(len(gap) <= _MOST_BETWEEN and _SEPARATORS.issuperset(gap) for gap in gaps)
         begin, end = group[0].begin, group[-1].end
         if near and len(text) == 18 and text[:17].isdigit() and _chinese_id(text) and window.stands_free(begin, end):
             return Found("id_card", "high", begin, end, "cn_id_18")

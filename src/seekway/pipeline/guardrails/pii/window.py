@@ -55,14 +55,15 @@ class Found(NamedTuple):
 class Window:
     """``text`` and ``folded``, of as many bytes as ``text`` has characters: full width as ASCII, every kind of space and dash as one, invisible characters as 1, middle dots as 2, degrees as 3, anything else that is not ASCII as ``?``."""
 
-    __slots__ = ("_sentence", "folded", "start", "text")
+    __slots__ = ("_sentence", "folded", "plain", "start", "text")
 
     def __init__(self, text: str, start: int = 0) -> None:
         """``start`` is where what is new begins: what is found begins there or later."""
         self.text = text
         self.start = start
-        plain = text.isascii() or FOLDED.isdisjoint(text)
-        self.folded = (text if plain else text.translate(_FOLD)).encode("ascii", "replace")
+        self.plain = text.isascii() or FOLDED.isdisjoint(text)
+        """Nothing but ``?`` is otherwise than in the text."""
+        self.folded = (text if self.plain else text.translate(_FOLD)).encode("ascii", "replace")
         self._sentence = (-1, 0), ""
 
     def pieces(self) -> list[Piece]:

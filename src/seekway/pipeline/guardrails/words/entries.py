@@ -113,6 +113,7 @@ class Index:
         self.first_parts: dict[str, tuple[str, ...]] = {}
         for pair, character in self.compose.items():
             self.first_parts[pair[0]] = (*self.first_parts.get(pair[0], ()), character)
+        self.most_composed = max([len(entry.letters) for _, entry in han if not _term(entry).exact], default=1)
         self._make_letters(terms, phrases, han)
         self._make_sounds(han)
         lettered = [
@@ -146,7 +147,8 @@ class Index:
             _add(keys, pair, PAIR)
         self.letters = Automaton(keys)
         self.most = max(self.prefixes.most, self.squeezed_prefixes.most)
-        self.keys = keys.keys()
+        self.meanings = keys
+        """What each key over the letters stands for."""
 
     def _make_sounds(self, han: Iterable[tuple[int, Entry]]) -> None:
         known = sounds()
@@ -209,11 +211,13 @@ def _compositions(han: Iterable[tuple[int, Entry]]) -> dict[str, str]:
 def _runs(terms: Sequence[Entry], han: Iterable[tuple[int, Entry]]) -> set[str]:
     """What tells that a text repeats letters on purpose: two where that is rare, otherwise three.
 
+    No term is read with letters repeated but holds one of these itself (``judge.squeezed_span``), so that what stands
+    elsewhere in the text decides nothing. That takes three ``w`` too, common as they are in addresses.
     At its ends a Chinese term needs none: with more before or after it the term itself is still there.
     """
     inside = set("".join([entry.letters[1:-1] for _, entry in han]))
     runs = {letter * 2 for letter in inside if letter >= FIRST_HAN}
     for letter in set("".join([entry.letters for entry in terms])):
-        if letter < FIRST_HAN and letter != "w" and not letter.isdigit():
+        if letter < FIRST_HAN and not letter.isdigit():
             runs.add(letter * (2 if letter in RARELY_DOUBLED else 3))
     return runs

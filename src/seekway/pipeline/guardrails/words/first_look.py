@@ -7,7 +7,7 @@ from seekway.pipeline.guardrails.normalise.gaps import SEPARATORS
 from seekway.pipeline.guardrails.words.automaton import SHORT
 from seekway.pipeline.guardrails.words.entries import Index
 from seekway.pipeline.guardrails.words.judge import FOUND_CHARS
-from seekway.pipeline.guardrails.words.pending import NO_RUN, before_last_part, begins_word_at
+from seekway.pipeline.guardrails.words.pending import before_last_part, begins_word_at
 from seekway.pipeline.guardrails.words.readings import has_signs
 
 
@@ -34,7 +34,6 @@ class FirstLook:
         if (
             len(raw) != len(new)
             or letters[-1] == letters[-2:-1]
-            or NO_RUN in letters
             or has_signs(new)
             or self._index.letters.find(letters)
             or len(raw) - len(raw.rstrip(SEPARATOR)) > SEPARATORS

@@ -26,8 +26,6 @@ from seekway.pipeline.guardrails.words.judge import FOUND_CHARS, is_of_word
 from seekway.pipeline.guardrails.words.readings import Reading, signs_as_letters
 
 _GAPS: Final = SEPARATOR + INVISIBLE
-NO_RUN: Final = "ww"
-"""Common in addresses: alone it does not tell that letters are repeated, beside others it counts."""
 _FIRST_RUN: Final = 8  # of a Chinese character that begins a term and is repeated, no more are part of what is found
 
 
@@ -55,7 +53,7 @@ class Tail:
     def _read(self, reading: Reading) -> None:
         index, folded = self._index, self._folded
         letters = folded.letters
-        if reading.has_repeats or letters[-1] == letters[-2:-1] or NO_RUN in letters:
+        if reading.has_repeats or letters[-1] == letters[-2:-1]:
             self._read_repeats(letters)
         is_ascii = letters.isascii()
         if is_ascii and folded.is_plain and INVISIBLE not in folded.raw:
@@ -167,7 +165,7 @@ class Tail:
         """Components at the end read as characters, in every way, the last of them perhaps without its partner."""
         index = self._index
         size = len(letters)
-        lowest = max(0, size - 2 * index.prefixes.most)
+        lowest = max(0, size - 2 * index.prefixes.most - 1)
         pairs = [k for k in range(lowest, size - 1) if letters[k : k + 2] in index.compose] if has_pairs else []
         if not pairs and letters[-1] not in index.first_parts:
             return
@@ -188,10 +186,10 @@ class Tail:
             for read in here:
                 if read + letters[k] in prefixes:
                     following.add(read + letters[k])
-                if composed and (read + composed in prefixes or read + composed in index.keys):
+                if composed and (read + composed in prefixes or read + composed in index.meanings):
                     after.add(read + composed)
                 if k == len(letters) - 1 and any(
-                    read + character in prefixes or read + character in index.keys
+                    read + character in prefixes or read + character in index.meanings
                     for character in index.first_parts.get(letters[k], ())
                 ):
                     return True
@@ -205,10 +203,10 @@ def before_last_part(index: Index, letters: str) -> list[int]:
     """Where terms may begin if the last letter is the first component of a character, the last ones first."""
     characters_of = index.first_parts[letters[-1]]
     last = len(letters) - 1
-    found = [last] if any(one in index.prefixes or one in index.keys for one in characters_of) else []
+    found = [last] if any(one in index.prefixes or one in index.meanings for one in characters_of) else []
     for k in index.prefixes.starts(letters[:-1]):
         read = letters[k:last]
-        if any(read + one in index.prefixes or read + one in index.keys for one in characters_of):
+        if any(read + one in index.prefixes or read + one in index.meanings for one in characters_of):
             found.append(k)
     return found
 

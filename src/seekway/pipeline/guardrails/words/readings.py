@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cache
 from itertools import accumulate
 from operator import eq
@@ -27,11 +27,10 @@ from seekway.pipeline.guardrails.words.entries import (
     read_as_leet,
 )
 from seekway.pipeline.guardrails.words.judge import Span, Verdict, judge, judge_leet, sounds_alike, squeezed_span
+from seekway.pipeline.guardrails.words.parts import composed
 
 _SIGNS = tuple(sign for sign in LEET if not sign.isdigit())
 _ARRAY_CHARS = 100  # from here on arrays are faster than loops
-NATURAL_PARTS = 3  # so many characters must a term have to be looked for in parts that are words themselves
-_RADICALS = frozenset("氵亻扌讠钅忄艹纟犭饣礻衤冫阝刂攵灬疒宀冖廴辶彳囗匚勹厶")
 
 
 class Match(NamedTuple):
@@ -176,51 +175,20 @@ class Reading:
                 self._add(number, span, judge_leet(span, index.entries[number], written), 0.9)
 
     def _read_parts(self) -> None:
-        """Pairs of components read as the character that they make.
-
-        Where pairs share a component (女子女), one reading takes those at even places and another those at odd ones.
-        """
-        letters, compose = self._folded.letters, self._index.compose
+        """Pairs of components read as the character that they make."""
+        letters, folded = self._folded.letters, self._folded
+        compose = self._index.compose
         pairs = [
             k
             for k in range(len(letters) - 1)
-            if letters[k : k + 2] in compose and gap_before(self._folded, k + 1) <= Gap.JOINER
+            if letters[k : k + 2] in compose and gap_before(folded, k + 1) <= Gap.JOINER
         ]
-        known = set(pairs)
-        shared = {k for k in pairs if k - 1 in known or k + 1 in known}
-        found: set[tuple[int, int, int]] = set()
-        for parity in range(2 if shared else 1):
-            chosen = {k for k in pairs if k not in shared or k % 2 == parity}
-            found.update(self._read_composed(chosen))
-        for number, begin, end in sorted(found):
-            entry = self._index.entries[number]
-            span = Span(self._folded, begin, end, final=self._final)
-            verdict = Verdict.YES if max(span.gaps) <= Gap.JOINER else Verdict.NO
-            if verdict is Verdict.YES and end == len(letters) and not self._final:
-                verdict = Verdict.OPEN  # the next character may make a pair with the last one
-            if verdict is not Verdict.NO and not _is_exact(entry):
-                self._add(number, span, verdict, 0.8)
-
-    def _read_composed(self, chosen: set[int]) -> Iterator[tuple[int, int, int]]:
-        letters, index = self._folded.letters, self._index
-        composed: list[str] = []
-        starts: list[int] = []
-        k = 0
-        while k < len(letters):
-            starts.append(k)
-            size = 2 if k in chosen else 1
-            composed.append(index.compose[letters[k : k + 2]] if size == 2 else letters[k])
-            k += size
-        starts.append(k)
-        for key, begin, end in index.letters.find("".join(composed)):
-            first, last = starts[begin], starts[end]
-            used = [place for place in starts[begin:end] if place in chosen]
-            if not used:
+        for number, begin, end in sorted(set(composed(self._index, letters, pairs))):
+            if _is_exact(self._index.entries[number]):
                 continue
-            radical = any(letters[place] in _RADICALS or letters[place + 1] in _RADICALS for place in used)
-            for meaning in index.letters.meanings[key]:
-                if meaning & 3 == TERM and (radical or end - begin >= NATURAL_PARTS):
-                    yield meaning >> 2, first, last
+            span = Span(folded, begin, end, final=self._final)
+            if max(span.gaps) <= Gap.JOINER and span.begins_word():
+                self._add(number, span, span.ends_word(), 0.8)
 
 
 def _codes(letters: str) -> npt.NDArray[np.uint32]:

@@ -27,10 +27,16 @@ MIXED = st.text(
         ("&#36829;&amp;#x7981;&zwnj;&lt;b", "违禁b"),
         ("가 が カ", "가がカ"),
         ("\ud800a\0b\x1f", "ab"),
+        ("ᏣᎳᎩ ꮳꮃꭹ", "ꮳwyꮳwy"),  # Cherokee, which Unicode folds to capitals
     ],
 )
 def test_letters_are_what_a_reader_sees(text: str, letters: str) -> None:
     assert Folded(text).letters.replace("kg", "") == letters
+
+
+def test_no_letter_is_a_capital() -> None:
+    every = "".join(map(chr, range(0x110000)))
+    assert Folded(every).letters.islower()
 
 
 @given(MIXED)

@@ -14,6 +14,7 @@ LIST = """
 forbiddenterm
 banned
 vile thing
+wanted
 ass
 违禁词
 毒蘑菇园
@@ -108,6 +109,18 @@ def test_a_disguised_term_is_found_whole(rule: str, disguised: str, around: str)
 )  # fmt: skip
 def test_what_only_comes_near_is_not(text: str) -> None:
     assert found(text) == []
+
+
+@pytest.mark.parametrize(
+    "elsewhere", ["", "é ", "的", "Ꭳ ", "ꭳ ", "שלום ", "the aa of it. ", "www.example.com ", "1! "]
+)
+@pytest.mark.parametrize(
+    ("rule", "disguised"),
+    [("banned", "8anned"), ("违禁词", "wei jin ci"), ("ass", "aaass"), ("wanted", "wwwanted")],
+)
+def test_what_stands_elsewhere_hides_no_disguise_and_betrays_none(rule: str, disguised: str, elsewhere: str) -> None:
+    assert (rule, disguised) in found(f"{elsewhere}so {disguised} here")
+    assert (rule, disguised) in found(f"so {disguised} here {elsewhere}")
 
 
 def test_terms_stand_right_beside_chinese_characters_and_digits_do_not_end_words() -> None:
