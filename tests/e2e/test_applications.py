@@ -71,7 +71,7 @@ def told(served: Served) -> list[dict[str, Any]]:
     last = time.monotonic() + 60
     while True:
         answer = events(ask(served, "/v1/chat-messages", question(query="How long is the warranty?")))
-        assert answer[-1]["event"] == "message_end", answer[-1]
+        assert answer[-1]["event"] == "message_end", answer[-1].get("message")
         if answer[-1]["metadata"].get("retriever_resources") or time.monotonic() > last:
             return answer
 

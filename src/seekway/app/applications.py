@@ -73,7 +73,7 @@ class Applications:
             look_s=LOOK_S if settings.gateway.workers > 1 or settings.storage.url is not None else None,
         )
         self._there = lambda: state.there(RECORDS)
-        self.member = Member(MEMBER, _Backend(self.service, ticks, self._there))
+        self.member = Member(MEMBER, _Backend(self.service, ticks, self._there), stands_in=False)
         self._files = ApplicationFiles(
             settings.applications.files,
             config,

@@ -39,6 +39,7 @@ async def test_an_answer_that_a_killed_process_left_is_told_to_have_failed(tmp_p
 async def test_no_database_is_made_to_find_unfinished_answers(tmp_path: Path) -> None:
     settings = Settings(storage=StorageSettings(directory=str(tmp_path / "state")))
     applications = Applications(settings, None, _never, _never, None, structlog.get_logger())
+    assert not applications.member.stands_in, "an application is never the model that stands for another"
     await applications.run()
     await applications.end()
     await applications.close()
