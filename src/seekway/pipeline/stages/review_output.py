@@ -80,10 +80,15 @@ class OutputFilter:
 
     def feed(self, events: Sequence[Event]) -> Sequence[Event]:
         passed: list[Event] = []
-        for event in events if len(events) == 1 else _joined(events):
+        last: frozenset[int] = frozenset()
+        came = events
+        if len(events) > 1:
+            came = _joined(events)
+            last = _last_texts(came)
+        for place, event in enumerate(came):
             kind = type(event)
             if kind is TextDelta or kind is ReasoningDelta:
-                self._text(event, passed, events)  # pyright: ignore[reportArgumentType] - type() does not narrow, and a match costs twice as much
+                self._text(event, passed, events, last=place in last)  # pyright: ignore[reportArgumentType] - type() does not narrow, and a match costs twice as much
             elif isinstance(event, ToolCallDelta):
                 self._call(event, passed, events)
             else:
@@ -98,7 +103,10 @@ class OutputFilter:
             self._settle(passed, ())
         return passed
 
-    def _text(self, event: TextDelta | ReasoningDelta, passed: list[Event], batch: Sequence[Event]) -> None:
+    def _text(
+        self, event: TextDelta | ReasoningDelta, passed: list[Event], batch: Sequence[Event], *, last: bool
+    ) -> None:
+        """``last``: nothing of this kind follows any more, so that nothing is held back and looked at again."""
         kind = type(event)
         tokens = text_tokens(event.text)
         self._tokens += tokens if tokens > 1.0 else 1.0
@@ -115,7 +123,10 @@ class OutputFilter:
             passed.append(event)
             return
         held = reviewer.holds or self._with_logprobs
-        released = reviewer.feed(event.text)
+        released = reviewer.feed(event.text, final=last)
+        if last:
+            del self._reviewers[kind]
+            self._tails.pop(kind, None)
         if not held and released.ending is None and released.text == event.text:
             passed.append(event)
             return
@@ -171,10 +182,10 @@ class OutputFilter:
 
     def _settle(self, passed: list[Event], batch: Sequence[Event]) -> None:
         """The answer is over."""
-        self._settled = True
         for channel in tuple(self._reviewers):
             self._finish(channel, passed, batch)
         self._check_format(passed, batch)
+        self._settled = True
         for part in self._parts:
             self._notes.ended(part)
 
@@ -226,6 +237,14 @@ class OutputFilter:
                 reasoning_tokens=int(self._reasoned),
             )
         return (*passed, Replacement(self._notes.message), usage, Finish("content_filter"))
+
+
+def _last_texts(events: Sequence[Event]) -> frozenset[int]:
+    """The places of texts that are the last of their kind, which is known where the answer's end came with them, as it does when it came whole."""
+    if type(events[-1]) is not Finish and type(events[-1]) is not Usage:
+        return frozenset()
+    last: dict[type[Event], int] = {type(event): place for place, event in enumerate(events)}
+    return frozenset(place for kind, place in last.items() if kind is TextDelta or kind is ReasoningDelta)
 
 
 def _joined(events: Sequence[Event]) -> list[Event]:
