@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from seekway.core.errors import ConfigError
 from seekway.pipeline.guardrails.format_check import FormatCheck, FormatRules
 from seekway.pipeline.guardrails.language import detect
+from seekway.pipeline.guardrails.rules import text_rules
 from seekway.pipeline.guardrails.rules.text_rules import TextRules, check_rules
 
 SENTENCES = Path(__file__).parents[3] / "fixtures" / "languages.txt"
@@ -141,3 +143,23 @@ def test_json_as_deep_as_you_like_is_no_crash() -> None:
 def test_rules_that_cannot_be_used_are_refused(rules: FormatRules) -> None:
     with pytest.raises(ConfigError):
         FormatCheck(rules)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_look_that_finds_a_text_ordinary_hides_nothing(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+    rnd = Random(seed)
+    ordinary = "abc \n\t\x7f的是。👍\u3000é\u0627"
+    odd = "\x00\x1b\x9b\u00ad\u200b\u200d\ufe0f\ufe01\U000e0101\u0301\u0489\u3164\u2028\ud800\ue000\u0378"
+    rules = TextRules(max_control=0.01)
+    texts = [
+        "".join(rnd.choices(rnd.choice([ordinary, odd, ordinary + odd]), k=rnd.randint(0, 40))) * rnd.randint(1, 3)
+        for _ in range(400)
+    ]
+    found = [rules.check(text) for text in texts]
+    assert any(found)
+
+    def never(text: str) -> bool:
+        return not text
+
+    monkeypatch.setattr(text_rules, "_ordinary", never)
+    assert [rules.check(text) for text in texts] == found

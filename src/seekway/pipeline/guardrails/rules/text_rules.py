@@ -18,10 +18,14 @@ _JOINERS: Final = frozenset("\u200c\u200d")
 _EMOJI_STYLE: Final = "\ufe0f"
 _FILLERS: Final = frozenset("\u115f\u1160\u3164\uffa0\u034f\u2800")
 """Letters, marks and a symbol that show nothing."""
-_SELECTORS: Final = (("\ufe00", "\ufe0f"), ("\U000e0100", "\U000e01ef"))
 _FEW_INVISIBLE: Final = 8
 _COUNTED_AT_ONCE: Final = 65_536
 """Characters, so that other threads may run in between."""
+_SHOWN: Final = b"\t\n\r" + bytes(range(0x20, 0x7F))
+_STRANGE: Final = frozenset(("Cc", "Cf", "Cn", "Co", "Cs", "Mn", "Me"))
+_MOST_KNOWN: Final = 20_000
+"""Characters that are remembered as ordinary: those of all the languages that are written much."""
+_known_ordinary: set[str] = set()
 
 
 class TextRules(msgspec.Struct, frozen=True):
@@ -46,10 +50,11 @@ class TextRules(msgspec.Struct, frozen=True):
         """The findings each say of the whole text, but for marks and surrogates, which have their place. Linear in its length."""
         findings = [*self._length(text)]
         if text:
-            counts: Counter[str] = Counter()
-            for at in range(0, len(text), _COUNTED_AT_ONCE):
-                counts.update(text[at : at + _COUNTED_AT_ONCE])
-            findings += self._encoding(text, counts)
+            if not _ordinary(text):
+                counts: Counter[str] = Counter()
+                for at in range(0, len(text), _COUNTED_AT_ONCE):
+                    counts.update(text[at : at + _COUNTED_AT_ONCE])
+                findings += self._encoding(text, counts)
             findings += self._language(text)
         return tuple(findings)
 
@@ -102,6 +107,28 @@ def check_rules(rules: TextRules) -> None:
         raise ConfigError(f"The language {sorted(both)[0]} is both allowed and denied.", param="denied")
 
 
+def _ordinary(text: str) -> bool:
+    """Whether every character is one of which :meth:`TextRules._encoding` has nothing to say, however often it comes."""
+    if text.isascii():
+        return not text.encode().translate(None, _SHOWN)
+    if _known_ordinary.issuperset(text):
+        return True
+    new = set(text) - _known_ordinary
+    strange = {character for character in new if _is_strange(character)}
+    if len(_known_ordinary) < _MOST_KNOWN:
+        _known_ordinary.update(new - strange)
+    return not strange
+
+
+def _is_strange(character: str) -> bool:
+    """Control characters, what cannot be seen, marks, and what joins or fills."""
+    if character in "\t\n\r":
+        return False
+    if character in _FILLERS or _is_selector(character):
+        return True
+    return unicodedata.category(character) in _STRANGE
+
+
 def _of_all(text: str, category: str, rule: str, severity: Severity = "medium") -> Finding:
     return Finding(_NAME, category, severity, 0, len(text), rule)
 
@@ -123,7 +150,7 @@ def _invisible(counts: Mapping[str, int], kinds: Mapping[str, str]) -> int:
 
 
 def _is_selector(character: str) -> bool:
-    return any(first <= character <= last for first, last in _SELECTORS)
+    return "\ufe00" <= character <= "\ufe0f" or "\U000e0100" <= character <= "\U000e01ef"
 
 
 def _longest_run(text: str, marks: Collection[str], most: int) -> tuple[int, int] | None:
