@@ -15,10 +15,11 @@ from seekway.pipeline.guardrails.review.verdict import CHANGING, Passage
 class ActionTable:
     """The most exact entry holds: category before detector before ``*``, each with a severity before without; without any, ``flag``."""
 
-    __slots__ = ("_entries", "_known")
+    __slots__ = ("_entries", "_known", "_may_change")
 
     def __init__(self, entries: Mapping[str, Action]) -> None:
         self._entries = dict(entries)
+        self._may_change: dict[str, bool] = {}
         self._known: dict[tuple[str, str, str], Action] = {}
 
     def of(self, finding: Finding) -> Action:
@@ -31,8 +32,13 @@ class ActionTable:
 
     def may_change(self, detector: str) -> bool:
         """Whether a finding of ``detector`` may change a text; an entry under a category may be any detector's."""
-        others = DETECTORS - {detector}
-        return any(action in CHANGING for key, action in self._entries.items() if key.partition("/")[0] not in others)
+        known = self._may_change.get(detector)
+        if known is None:
+            others = DETECTORS - {detector}
+            known = self._may_change[detector] = any(
+                action in CHANGING for key, action in self._entries.items() if key.partition("/")[0] not in others
+            )
+        return known
 
     def _look_up(self, detector: str, category: str, severity: str) -> Action:
         entries = self._entries
