@@ -19,6 +19,7 @@ _VAT: Final = LinearPattern(
 _NI: Final = LinearPattern("^[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?[0-9]{2} ?[0-9]{2} ?[0-9]{2} ?[A-D]")
 _NO_NI: Final = (b"BG", b"GB", b"NK", b"KN", b"TN", b"NT", b"ZZ")
 _MAC: Final = LinearPattern("^(?i:(?:[0-9A-F]{2}:){5}[0-9A-F]{2}|(?:[0-9A-F]{2}-){5}[0-9A-F]{2})$")
+_MAC_CHARS: Final = 17
 _HEX: Final = frozenset(b"0123456789ABCDEFabcdef")
 _LONGEST_ADDRESS: Final = 46
 """Characters of an IPv6 address that ends in an IPv4 one, and one more."""
@@ -90,11 +91,14 @@ def codes(window: Window, pieces: Sequence[Piece]) -> Iterator[Found]:
         found = _of_piece(window, piece) or _plate(window, piece)
         if found is not None:
             yield found
-        if piece.text[0].isdigit():
-            yield from _ipv4(window, pieces, place)
-        else:
+        if not piece.text[0].isdigit():
             yield from _iban(window, piece)
-        yield from _insurance(window, piece)
+            yield from _insurance(window, piece)
+            continue
+        if folded[piece.end : piece.end + 1] == b".":
+            yield from _ipv4(window, pieces, place)
+        if len(piece.text) == 2 or not piece.text.isdigit():
+            yield from _insurance(window, piece)
     if b":" in folded or folded.count(b"-") >= 5:
         yield from _hexadecimal(window)
 
@@ -156,7 +160,7 @@ def _plate(window: Window, piece: Piece) -> Found | None:
         if begin < 1:
             return None
         head, body = chr(folded[begin]), text
-    if begin < 1 or not "A" <= head <= "Z" or window.text[begin - 1] not in PROVINCES or set(body) & set("IO"):
+    if begin < 1 or not "A" <= head <= "Z" or window.text[begin - 1] not in PROVINCES or "I" in body or "O" in body:
         return None
     if end < len(window.text) and window.text[end] in _PLATE_TAILS and len(body) == 4:
         return Found("plate", "medium", begin - 1, end + 1, "cn_plate")
@@ -234,7 +238,7 @@ def _address(window: Window, begin: int, end: int) -> Iterator[Found]:
     text = window.folded[begin:end].decode()
     if (begin and window.folded[begin - 1 : begin].isalnum()) or window.folded[end : end + 1].isalnum():
         return
-    if _MAC.first(text.encode(), 0) is not None:
+    if len(text) == _MAC_CHARS and _MAC.first(text.encode(), 0) is not None:
         yield Found("mac", "low", begin, end, "mac")
         return
     # A colon at the end is the sentence's.

@@ -15,7 +15,7 @@ from seekway.pipeline.guardrails.pii.codes import PROVINCES, WECHAT_WORDS, accou
 from seekway.pipeline.guardrails.pii.mail import mail as mail_addresses
 from seekway.pipeline.guardrails.pii.numbers import numbers
 from seekway.pipeline.guardrails.pii.spelled import MONTHS, spelled
-from seekway.pipeline.guardrails.pii.window import DIGIT_CHARACTERS, DIGITS, FOLDED, LONGEST, Found, Window
+from seekway.pipeline.guardrails.pii.window import DIGIT_CHARACTERS, DIGITS, FOLDED, LONGEST, NO_DIGITS, Found, Window
 
 CATEGORIES: Final = frozenset(
     {"id_card", "phone", "bank_card", "credit_code", "passport", "permit", "licence", "plate", "address", "account"}
@@ -126,11 +126,12 @@ class PiiDetector:
 
     def _all(self, window: Window) -> Iterator[Found]:
         new = window.folded[window.start :]
-        if not DIGITS.isdisjoint(new):
+        # A set would be asked for each character.
+        if new.translate(None, NO_DIGITS):
             pieces = window.pieces()
             yield from numbers(window, pieces)
             yield from codes(window, pieces)
-            yield from spelled(window, self._categories)
+            yield from spelled(window, self._categories, pieces)
         elif new.count(b":") > 1 or new.count(b"-") >= _MAC_DASHES:
             yield from codes(window, ())  # addresses of machines may have letters alone
         if b"@" in new:

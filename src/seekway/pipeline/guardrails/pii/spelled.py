@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from seekway.pipeline.guardrails.pii.window import Found, Window
+from seekway.pipeline.guardrails.pii.window import Found, Piece, Window
 from seekway.pipeline.guardrails.rules.linear_pattern import LinearPattern
 
 MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -36,9 +36,13 @@ _STREET: Final = LinearPattern(
 )
 
 
-def spelled(window: Window, wanted: frozenset[str]) -> Iterator[Found]:
-    low = window.start
-    if "birth_date" in wanted:
+_STREET_BEGINNINGS: Final = frozenset(bytes((code,)) for code in b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
+
+
+def spelled(window: Window, wanted: frozenset[str], pieces: list[Piece]) -> Iterator[Found]:
+    """``pieces`` of the window tell, for most texts, that a pattern has nothing to find."""
+    low, folded = window.start, window.folded
+    if "birth_date" in wanted and (b"19" in folded or b"20" in folded):
         for begin, last in _DATE.all(window.folded, low):
             end = last if window.text[last - 1].isascii() or window.text[last - 1] in "日号" else last - 1
             ends = not window.text[end - 1].isascii()
@@ -46,15 +50,22 @@ def spelled(window: Window, wanted: frozenset[str]) -> Iterator[Found]:
             if free and window.cue(begin, _BIRTH_WORDS) and _is_date(window.text[begin:end]):
                 yield Found("birth_date", "medium", begin, end, "birth_date", 0.9)
     if "coordinates" in wanted:
-        yield from _points(window, low)
-    if "address" in wanted:
+        yield from _points(window, low, pieces)
+    if "address" in wanted and any(
+        folded[piece.end : piece.end + 1] == b" " and folded[piece.end + 1 : piece.end + 2] in _STREET_BEGINNINGS
+        for piece in pieces
+    ):
         for begin, end in _STREET.all(window.folded, low):
             if window.stands_free(begin, end):
                 yield Found("address", "medium", begin, end, "en_address", 0.8)
 
 
-def _points(window: Window, low: int) -> Iterator[Found]:
-    for begin, end in _POINT.all(window.folded, low):
+def _points(window: Window, low: int, pieces: list[Piece]) -> Iterator[Found]:
+    # Three places behind the point are a piece of their own.
+    has_places = any(
+        piece.end - piece.begin > 2 and window.folded[piece.begin - 1 : piece.begin] == b"." for piece in pieces
+    )
+    for begin, end in _POINT.all(window.folded, low) if has_places else ():
         parts = window.folded[begin:end].translate(None, b"NSns\x03").replace(b",", b" ").replace(b"?", b" ").split()
         latitude, longitude = (abs(float(part)) for part in (parts[0], parts[-1]))
         in_range = (latitude <= 90 and longitude <= 180) or (latitude <= 180 and longitude <= 90)

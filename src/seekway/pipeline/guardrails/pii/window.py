@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from seekway.pipeline.guardrails.detector import Severity
-from seekway.pipeline.guardrails.rules.linear_pattern import LinearPattern
 
 CUE_REACH: Final = 24
 """How far before a number the word may stand that says what it is, in characters."""
@@ -26,10 +25,14 @@ _FOLD: Final = {
     ord("″"): '"',
 }
 FOLDED: Final = frozenset(map(chr, _FOLD))
-_WITH_DIGIT: Final = LinearPattern("[A-Za-z]*[0-9][0-9A-Za-z]*")
 _ALNUM: Final = frozenset(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 DIGITS: Final = frozenset(b"0123456789")
+NO_DIGITS: Final = bytes(code for code in range(256) if code not in DIGITS)
 DIGIT_CHARACTERS: Final = frozenset("0123456789")
+
+
+_KINDS: Final = bytes(0x30 if code in DIGITS else 0x41 if code in _ALNUM else 0x20 for code in range(256))
+"""Digits as ``0``, letters as ``A``, all else as a space."""
 
 
 _SENTENCE_ENDS: Final = "。！？!?\n；;"
@@ -68,7 +71,16 @@ class Window:
 
     def pieces(self) -> list[Piece]:
         folded = self.folded
-        return [Piece(begin, end, folded[begin:end].decode()) for begin, end in _WITH_DIGIT.all(folded, 0)]
+        kinds = folded.translate(_KINDS)
+        found: list[Piece] = []
+        end = 0
+        while (at := kinds.find(b"0", end)) >= 0:
+            begin = kinds.rfind(b" ", end, at) + 1 or end
+            end = kinds.find(b" ", at)
+            if end < 0:
+                end = len(kinds)
+            found.append(Piece(begin, end, folded[begin:end].decode()))
+        return found
 
     def stands_free(self, begin: int, end: int) -> bool:
         """Whether a number of these places is one of its own, not the middle of a longer one, a version or a name."""
