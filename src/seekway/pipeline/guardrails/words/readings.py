@@ -30,6 +30,7 @@ from seekway.pipeline.guardrails.words.judge import Span, Verdict, judge, judge_
 from seekway.pipeline.guardrails.words.parts import composed
 
 _SIGNS = tuple(sign for sign in LEET if not sign.isdigit())
+_LEET_DIGITS = tuple(sign for sign in LEET if sign.isdigit())
 _ARRAY_CHARS = 100  # from here on arrays are faster than loops
 
 
@@ -160,9 +161,11 @@ class Reading:
 
     def _read_leet(self) -> None:
         index, folded = self._index, self._folded
-        other = signs_as_letters(folded)
         is_plain = not has_signs(folded.text)
-        for key, begin, end in index.leet.find(read_as_leet(other.letters)):
+        other = folded if is_plain else signs_as_letters(folded)
+        low, high = _around_digits(folded.letters, index.leet_prefixes.most) if is_plain else (0, len(other.letters))
+        for key, first, last in index.leet.find(read_as_leet(other.letters[low:high])):
+            begin, end = low + first, low + last
             if is_plain and other.letters[begin:end].isalpha():
                 continue  # written with letters alone
             span = Span(other, begin, end, final=self._final)
@@ -189,6 +192,15 @@ class Reading:
             span = Span(folded, begin, end, final=self._final)
             if max(span.gaps) <= Gap.JOINER and span.begins_word():
                 self._add(number, span, span.ends_word(), 0.8)
+
+
+def _around_digits(letters: str, reach: int) -> tuple[int, int]:
+    """From ``reach`` letters before the first digit that may stand for a letter to as many behind the last one."""
+    found = [at for digit in _LEET_DIGITS if (at := letters.find(digit)) >= 0]
+    if not found:
+        return 0, 0
+    last = max(letters.rfind(digit) for digit in _LEET_DIGITS)
+    return max(0, min(found) - reach), last + reach + 1
 
 
 def _codes(letters: str) -> npt.NDArray[np.uint32]:
