@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from seekway.core.types import Event, GenerateRequest
 from seekway.pipeline.exchange import Exchange
@@ -47,6 +47,15 @@ class StreamFilter(Protocol):
 
     def end(self) -> Sequence[Event]:
         """The stream has ended well: what was held back. Not called after a failure."""
+        ...
+
+
+@runtime_checkable
+class NotingFilter(Protocol):
+    """A filter that has something to note also of a stream that does not end well."""
+
+    def leave(self) -> None:
+        """The client has left, or the answer failed: nothing more comes. May be called more than once, and raises nothing."""
         ...
 
 

@@ -11,7 +11,7 @@ from seekway.core.errors import SeekwayError, unforeseen
 from seekway.core.ports import EventSink, Flow
 from seekway.core.types import Event
 from seekway.pipeline.slices import any_large, slices_of
-from seekway.pipeline.stage import AnswerEnded, StageFigures, StreamFilter
+from seekway.pipeline.stage import AnswerEnded, NotingFilter, StageFigures, StreamFilter
 
 OpenFilter = tuple[StreamFilter, StageFigures]
 
@@ -49,6 +49,7 @@ class StreamChain:
             self.flow.resume()
 
     def cancel(self) -> None:
+        self._leave()
         if self._later is not None:
             self._ended = True
         if self.flow is not None:
@@ -125,6 +126,7 @@ class StreamChain:
 
     def _fail(self, error: SeekwayError) -> None:
         if not self._ended:
+            self._leave()
             self._ended = True
             self._sink.fail(error)
 
@@ -150,6 +152,7 @@ class StreamChain:
                 self._sink.feed(events)
 
     def _end_early(self, ended: AnswerEnded) -> None:
+        self._leave()
         if self.flow is not None:
             self.flow.cancel()
         after = 1 + next(at for at, (stream_filter, _) in enumerate(self._filters) if stream_filter is ended.by)
@@ -166,7 +169,14 @@ class StreamChain:
             self._ended = True
             self._sink.end()
 
+    def _leave(self) -> None:
+        if not self._ended:
+            for stream_filter, _ in self._filters:
+                if isinstance(stream_filter, NotingFilter):
+                    stream_filter.leave()
+
     def _break_off(self, error: Exception) -> None:
+        self._leave()
         self._ended = True
         if self.flow is not None:
             self.flow.cancel()

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pytest
+
+from seekway.core.errors import BackendUnavailable
 from seekway.core.types import Event, Finish, Replacement, TextDelta, Usage
 from seekway.pipeline.stage import AnswerEnded, StageFigures
 from seekway.pipeline.stream_chain import StreamChain
@@ -89,3 +92,41 @@ def test_a_filter_may_end_it_when_the_backend_has() -> None:
     assert sink.events == [TextDelta("a"), *LAST]
     assert sink.ends == 1
     assert after.ended == 1
+
+
+class Noting(Through):
+    def __init__(self) -> None:
+        super().__init__()
+        self.left = 0
+
+    def leave(self) -> None:
+        self.left += 1
+
+
+class Broken(Through):
+    def feed(self, events: Sequence[Event]) -> Sequence[Event]:
+        raise RuntimeError(repr(events))
+
+
+@pytest.mark.parametrize("how", ["cancel", "fail", "break", "end early"])
+def test_a_filter_that_takes_notes_hears_of_a_stream_that_does_not_end_well(how: str) -> None:
+    noting = Noting()
+    made, sink, _ = chain(noting, Broken() if how == "break" else Ending("stop"))
+    match how:
+        case "cancel":
+            made.cancel()
+        case "fail":
+            made.fail(BackendUnavailable("it is gone"))
+        case _:
+            made.feed([TextDelta("stop")])
+    assert noting.left == 1
+    assert not noting.ended
+    assert (sink.error is not None) == (how in {"fail", "break"})
+
+
+def test_a_filter_that_takes_notes_hears_nothing_more_of_a_stream_that_ended() -> None:
+    noting = Noting()
+    made, _, _ = chain(noting)
+    made.end()
+    made.cancel()
+    assert (noting.ended, noting.left) == (1, 0)

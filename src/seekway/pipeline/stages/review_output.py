@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 
 import msgspec
 
+from seekway.core.errors import ReviewUnavailable
 from seekway.core.types import (
     Event,
     Finish,
@@ -102,6 +104,12 @@ class OutputFilter:
         if not self._settled:
             self._settle(passed, ())
         return passed
+
+    def leave(self) -> None:
+        for reviewer in self._reviewers.values():
+            # What a detector that fails means was told already, and there is nobody to refuse any more.
+            with contextlib.suppress(ReviewUnavailable):
+                reviewer.leave()
 
     def _text(
         self, event: TextDelta | ReasoningDelta, passed: list[Event], batch: Sequence[Event], *, last: bool
@@ -226,6 +234,7 @@ class OutputFilter:
         """With the backend's own count where it came along, else with what was seen to come."""
         if not self._settled:
             self._settled = True
+            self.leave()
             for part in self._parts:
                 self._notes.ended(part)
         usage = next((event for event in batch if isinstance(event, Usage)), None)

@@ -14,7 +14,7 @@ from seekway.observability.guardrail_figures import DetectorFigures
 from seekway.observability.logging import make_logger
 from seekway.pipeline.guardrails.review.batch import BatchReviewer
 from seekway.pipeline.guardrails.review.policy import ActionTable, Part, Watch, masked
-from seekway.pipeline.guardrails.review.stream import HELD_MOST, OnFailed, TextReviewer
+from seekway.pipeline.guardrails.review.stream import HELD_MOST, NOTED_AT_ONCE, OnFailed, TextReviewer
 from seekway.pipeline.guardrails.review.verdict import Judged
 from tests.fakes.detector import FakeDetector, Terms
 
@@ -160,3 +160,30 @@ def test_a_detector_that_fails_ends_a_closed_text_and_is_left_out_of_an_open_one
     assert opened.feed(" x", final=True).text == " x"
     assert told == ["words", "words"]
     assert broken.figures.failures == 2
+
+
+def test_detectors_that_change_nothing_look_at_once_and_then_when_enough_has_come_of_an_open_text() -> None:
+    found: list[str] = []
+    one = watch({"secret": ("one", "high")})
+    assert isinstance(one.detector, FakeDetector)
+    by = part(one, actions={"*": "flag"}, closed=False)
+    reviewer = TextReviewer(by, lambda _, judged: found.extend(j.finding.category for j in judged), ignore_failure)
+    for character in "x" * NOTED_AT_ONCE:
+        reviewer.feed(character)
+    assert len(one.detector.scanned) == 1
+    reviewer.feed(" secre")
+    reviewer.feed("t!")
+    assert len(one.detector.scanned) == 2
+    reviewer.leave()
+    reviewer.leave()
+    assert found == ["one"]
+
+
+def test_of_a_closed_text_nothing_goes_on_that_a_detector_could_not_look_through() -> None:
+    broken = watch({"x": ("one", "high")})
+    assert isinstance(broken.detector, FakeDetector)
+    reviewer = TextReviewer(part(broken, actions={"*": "flag"}), ignore, ignore_failure)
+    assert reviewer.feed("y").text == "y"
+    broken.detector.broken = True
+    with pytest.raises(ReviewUnavailable):
+        reviewer.feed("y")

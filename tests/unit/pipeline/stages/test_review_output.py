@@ -18,10 +18,11 @@ from seekway.pipeline.guardrails.guardrails import make_book
 from seekway.pipeline.guardrails.leakage.canary import CanaryMaker
 from seekway.pipeline.guardrails.review.notes import ReviewNotes
 from seekway.pipeline.stage import AnswerEnded
-from seekway.pipeline.stages.review_output import ReviewOutput
+from seekway.pipeline.stages.review_output import OutputFilter, ReviewOutput
 from tests.fakes.detector import FakeMaker, Terms
 
 TERMS: Terms = {"abc": ("one", "medium"), "bcd": ("two", "low"), "dab": ("three", "high")}
+FLAGGING = PolicySettings(name="p", output=OutputSettings(("words",), {"*": "flag"}, "open"))
 ACTIONS = PolicySettings(
     name="p",
     output=OutputSettings(("words",), {"*": "mask", "two": "flag", "three": "block"}),
@@ -73,3 +74,16 @@ def test_what_is_held_at_the_end_of_a_batch_is_settled_with_the_text_that_ends_t
     end: list[Event] = [Usage(1, 1), Finish("stop")]
     assert reviewed([[TextDelta("xa")], [TextDelta("bcx"), *end]])[0] == "x***x"
     assert reviewed([[TextDelta("xda")], [TextDelta("b"), *end]])[0] == "x"
+
+
+def test_what_was_found_is_noted_also_where_the_client_left() -> None:
+    counts = GuardrailCounts()
+    policy = make_book(GuardrailSettings(policies=(FLAGGING,)), FakeMaker(TERMS), counts).entries[0].policy
+    exchange = Exchange(RequestRecord("r"), ANONYMOUS)
+    exchange.review = ReviewNotes(policy, counts, exchange.record, make_logger(LogSettings()))
+    opened = ReviewOutput(CanaryMaker(b"secret")).open(REQUEST, exchange)
+    assert isinstance(opened, OutputFilter)
+    for piece in ("x", "ab", "cx"):
+        opened.feed([TextDelta(piece)])
+    opened.leave()
+    assert exchange.record.guardrails == ("output:one:flag",)

@@ -14,6 +14,9 @@ from seekway.pipeline.guardrails.review.verdict import ENDING, Judged, Passage, 
 HELD_MOST: Final = 2048
 """Characters held back at most: passages that overlap without end are cut there, and stay covered."""
 
+NOTED_AT_ONCE: Final = 256
+"""Characters after which detectors that change nothing look again: what they find is noted so much later, and each look costs as much however little is new."""
+
 OnFound = Callable[[Part, Sequence[Judged]], None]
 OnFailed = Callable[[Part, str, Exception], None]
 
@@ -44,13 +47,15 @@ class TextReviewer:
     """One text of one answer, seen by the detectors of ``part`` and those of its ``own``. What it releases, put together, is what
     :func:`seekway.pipeline.guardrails.review.policy.masked` makes of the whole text, however that was cut.
 
-    Text waits only for detectors whose findings may change it; for the others it does not.
+    Text waits only for detectors whose findings may change it. Where the policy is open to failures, the others look at its beginning,
+    then whenever :data:`NOTED_AT_ONCE` characters have come, and at the end, for which :meth:`leave` stands where the text is broken off; where it is
+    closed nothing goes on that they could not look through.
     ``tail`` is what went before of a text that was settled and goes on all the same: what begins there cannot be taken back, but no more of it goes out.
     ``on_found`` hears of each finding once, when its place is released; ``on_failed`` of a detector that raised, after which the text is refused
     with ``ReviewUnavailable`` or, by the policy, goes on without it.
     """
 
-    __slots__ = ("_changing", "_noting")
+    __slots__ = ("_at_once", "_changing", "_enough", "_noting", "_unnoted")
 
     def __init__(
         self, part: Part, on_found: OnFound, on_failed: OnFailed, own: Sequence[Watch] = (), *, tail: Tail | None = None
@@ -60,6 +65,9 @@ class TextReviewer:
         noting = tuple(watch for watch in watches if watch not in changing)
         self._changing = _Held(part, changing, on_found, on_failed, tail) if changing else None
         self._noting = _Held(part, noting, on_found, on_failed) if noting else None
+        self._unnoted = ""
+        self._enough = 1
+        self._at_once = NOTED_AT_ONCE if part.on_failure == "open" else 1
 
     @property
     def tail(self) -> Tail | None:
@@ -74,8 +82,20 @@ class TextReviewer:
     def feed(self, text: str, *, final: bool = False) -> Released:
         """What may go on now; after ``final`` nothing is held."""
         if self._noting is not None:
-            self._noting.feed(text, final=final)
+            self._unnoted += text
+            if final or len(self._unnoted) >= self._enough:
+                self._note(final=final)
         return Released(text, len(text)) if self._changing is None else self._changing.feed(text, final=final)
+
+    def leave(self) -> None:
+        """Nothing more comes, and nobody waits for what is held: what has come is noted."""
+        if self._noting is not None:
+            self._note(final=True)
+
+    def _note(self, *, final: bool) -> None:
+        text, self._unnoted, self._enough = self._unnoted, "", self._at_once
+        if self._noting is not None:
+            self._noting.feed(text, final=final)
 
 
 class _Held:
