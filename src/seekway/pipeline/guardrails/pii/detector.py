@@ -67,11 +67,13 @@ class PiiDetector:
         base = start - self.context_chars
         if base > 0:
             # More context than is asked for tells nothing.
-            found, safe = self.scan(text[base:], self.context_chars, final=final)
-            return Scan([_moved(one, base) for one in found] if found else (), safe + base)
+            text, start = text[base:], self.context_chars
+        else:
+            base = 0
         if not final and (quiet := self._quiet(text, start)) is not None:
-            return Scan((), quiet)
-        return self._scan(text, start, final=final)
+            return Scan((), quiet + base)
+        found, safe = self._scan(text, start, final=final)
+        return Scan([_moved(one, base) for one in found] if base else found, safe + base)
 
     def _scan(self, text: str, start: int, *, final: bool) -> Scan:
         window = Window(text, start)

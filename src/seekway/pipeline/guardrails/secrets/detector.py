@@ -47,12 +47,17 @@ class SecretDetector:
         base = start - CONTEXT
         if base > 0:
             # More context than is asked for tells nothing.
-            found, safe = self.scan(text[base:], CONTEXT, final=final)
-            return Scan([_moved(one, base) for one in found] if found else (), safe + base)
+            text, start = text[base:], CONTEXT
+        else:
+            base = 0
         safe = len(text) if final else _begun(text, start)
         hits = _LITERALS.find(text)
         if not hits:
-            return Scan((), safe)
+            return Scan((), safe + base)
+        found, safe = self._scan(text, start, hits, safe, final=final)
+        return Scan([_moved(one, base) for one in found] if base else found, safe + base)
+
+    def _scan(self, text: str, start: int, hits: list[tuple[int, int, int]], safe: int, *, final: bool) -> Scan:
         values = [value for value in _values(text, hits) if value.begin >= start]
         if not final:
             safe = min([safe, *(value.begin for value in values if value.open)])
