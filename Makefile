@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint types layers redis postgresql unit format lock proto proto-check reference reference-check dify-table text-tables text-tables-lock clients clients-lock bench-engine bench-gateway bench-guardrails bench-knowledge bench-peers bench-lock train-guard guard-lock chaos clean
+.PHONY: help run test check lint types layers redis postgresql unit format lock proto proto-check reference reference-check dify-table text-tables text-tables-lock clients clients-lock bench-engine bench-gateway bench-apps bench-guardrails bench-knowledge bench-peers bench-lock train-guard guard-lock chaos clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -148,6 +148,9 @@ LITELLM_LOCK := benchmarks/gateway/requirements-litellm
 LITELLM_HOME := .cache/bench/litellm
 bench-gateway: $(VENV)/.dev bench-peers ## CPU, latency and memory of the gateway against nginx and LiteLLM; ARGS=--short for a minute, ARGS="features keys" for parts
 	@$(BIN)/python -m benchmarks.gateway $(ARGS)
+
+bench-apps: $(VENV)/.dev ## 50 users who chat with the customer service against a mock model, and the example on the demo model; ARGS=--short for a quick one
+	@$(BIN)/python -m benchmarks.apps $(ARGS)
 
 bench-peers: $(VENV)/.bootstrap ## Install what the gateway is measured against: LiteLLM's proxy here, nginx with apt where root may
 	@if ! cmp -s $(LITELLM_LOCK).lock $(LITELLM_HOME)/installed.lock; then \

@@ -42,7 +42,7 @@ class Tree:
     def cpu_s(self) -> float:
         """User and system seconds since the start, to 0.01 s; of the children that are gone too, once they are waited for."""
         seconds = 0.0
-        for process in self._alive():
+        for process in self.alive():
             with contextlib.suppress(psutil.NoSuchProcess):
                 times = process.cpu_times()
                 seconds += times.user + times.system
@@ -52,24 +52,28 @@ class Tree:
     def rss(self) -> int:
         """Resident bytes; pages that the processes share are counted in each."""
         total = 0
-        for process in self._alive():
+        for process in self.alive():
             with contextlib.suppress(psutil.NoSuchProcess):
                 total += process.memory_info().rss
         return total
 
     def move(self, cores: frozenset[int]) -> None:
-        for process in self._alive():
+        for process in self.alive():
             for thread in process.threads():
                 os.sched_setaffinity(thread.id, cores)
+
+    def wait(self, seconds: float) -> None:
+        with contextlib.suppress(psutil.TimeoutExpired):
+            self._root.wait(seconds)
 
     def remote_addresses(self) -> list[str]:
         """Where it is connected to outside this machine; a benchmark's contestants have no business there."""
         return [
             f"{connection.raddr.ip}:{connection.raddr.port}"
-            for process in self._alive()
+            for process in self.alive()
             for connection in process.net_connections("inet")
             if connection.raddr and connection.raddr.ip not in ("127.0.0.1", "::1")
         ]
 
-    def _alive(self) -> list[psutil.Process]:
+    def alive(self) -> list[psutil.Process]:
         return [self._root, *self._root.children(recursive=True)]

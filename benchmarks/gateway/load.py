@@ -16,6 +16,7 @@ class Latencies(msgspec.Struct, frozen=True):
     mean: float
     p50: float
     p90: float
+    p95: float
     p99: float
     p999: float
     max: float

@@ -1,4 +1,4 @@
-"""Mock upstream and load client: compiled when a benchmark begins, since both must cost less than what they measure."""
+"""Mock upstream and load clients: compiled when a benchmark begins, since they must cost less than what they measure."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ CACHE = Path(__file__).parents[2] / ".cache" / "bench"
 _FLAGS = ("-std=c11", "-O2", "-Wall", "-Wextra")
 _PROGRAMS = {
     "mock": ("mock.c", "due.c", "wire.c"),
+    "chat": ("chat.c", "latencies.c", "wire.c"),
     "load": ("load.c", "answer.c", "request.c", "latencies.c", "wire.c"),
 }
 
@@ -27,13 +28,14 @@ class CannotBuild(Exception):
 class Native(msgspec.Struct, frozen=True):
     mock: Path
     load: Path
+    chat: Path
 
 
 def build(cache: Path = CACHE) -> Native:
-    """Both programs, compiled unless the same sources were before. Linux only. Raises ``CannotBuild``."""
+    """The programs, compiled unless the same sources were before. Linux only. Raises ``CannotBuild``."""
     compiler = _compiler()
     folder = cache / f"native-{_digest(compiler)}"
-    found = Native(folder / "mock", folder / "load")
+    found = Native(folder / "mock", folder / "load", folder / "chat")
     for name, sources in _PROGRAMS.items():
         if not (folder / name).exists():
             folder.mkdir(parents=True, exist_ok=True)

@@ -34,6 +34,11 @@ class Gateway:
         self.port = port
         self.tree = tree
 
+    def wait(self, seconds: float) -> None:
+        """So long, or until its process ends."""
+        if self.tree is not None:
+            self.tree.wait(seconds)
+
 
 class _Ports(msgspec.Struct, frozen=True):
     ports: tuple[int, ...]

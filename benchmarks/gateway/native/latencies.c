@@ -35,8 +35,8 @@ uint64_t latencies_at(const struct latencies *all, double share) {
 }
 
 void latencies_print(const struct latencies *all, FILE *to) {
-  fprintf(to, "{\"count\":%llu,\"mean\":%.2f,\"p50\":%.2f,\"p90\":%.2f,\"p99\":%.2f,\"p999\":%.2f,\"max\":%.2f}",
+  fprintf(to, "{\"count\":%llu,\"mean\":%.2f,\"p50\":%.2f,\"p90\":%.2f,\"p95\":%.2f,\"p99\":%.2f,\"p999\":%.2f,\"max\":%.2f}",
           (unsigned long long)all->count, all->count ? (double)all->sum / (double)all->count / 1000 : 0.0,
           (double)latencies_at(all, 0.5) / 1000, (double)latencies_at(all, 0.9) / 1000,
-          (double)latencies_at(all, 0.99) / 1000, (double)latencies_at(all, 0.999) / 1000, (double)all->most / 1000);
+          (double)latencies_at(all, 0.95) / 1000, (double)latencies_at(all, 0.99) / 1000, (double)latencies_at(all, 0.999) / 1000, (double)all->most / 1000);
 }

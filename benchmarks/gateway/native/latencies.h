@@ -17,7 +17,7 @@ void latencies_add(struct latencies *all, uint64_t ns);
 /* The least latency, in ns, that `share` (0 to 1) of all do not exceed; 0 where there are none. */
 uint64_t latencies_at(const struct latencies *all, double share);
 
-/* {"count":…,"mean":…,"p50":…,"p90":…,"p99":…,"p999":…,"max":…} in microseconds. */
+/* {"count":…,"mean":…,"p50":…,"p90":…,"p95":…,"p99":…,"p999":…,"max":…} in microseconds. */
 void latencies_print(const struct latencies *all, FILE *to);
 
 #endif

@@ -234,8 +234,9 @@ static int answer_chat(struct conn *conn, const char *body, size_t size) {
   const char *mark = memmem(body, size, "[n=", 3);
   const char *stream = value_of(body, size, "\"stream\"");
   size_t length = model && *model == '"' ? strcspn(model + 1, "\"\\") : 0;
-  if (length == 0 || length >= MODEL_SIZE || mark == NULL || (size_t)(body + size - mark) < MARK_SIZE)
-    return answer_error(conn, "400 Bad Request");
+  if (mark == NULL) mark = "[n=0000000000]"; /* who asks through an application does not write the model's requests */
+  else if ((size_t)(body + size - mark) < MARK_SIZE) return answer_error(conn, "400 Bad Request");
+  if (length == 0 || length >= MODEL_SIZE) return answer_error(conn, "400 Bad Request");
   memcpy(conn->model, model + 1, length);
   conn->model[length] = 0;
   memcpy(conn->mark, mark, MARK_SIZE);
