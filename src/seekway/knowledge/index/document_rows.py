@@ -110,7 +110,12 @@ def insert_passages(connection: Connection, dataset: int, document: int, passage
     full_text.insert(connection, dataset, indexed)
     connection.run_many("insert into vectors (key, dataset, document, passage, vector) values (?, ?, ?, ?, ?)", vectors)
     connection.run_many("insert into keywords (dataset, keyword, key) values (?, ?, ?)", words)
-    connection.run("update datasets set searched = searched + ? where number = ?", len(indexed), dataset)
+    total = _number(
+        connection.one(
+            "update datasets set searched = searched + ? where number = ? returning searched", len(indexed), dataset
+        )
+    )
+    full_text.settle(connection, dataset, len(indexed), total)
 
 
 def delete_document(connection: Connection, dataset: int, document: int) -> None:

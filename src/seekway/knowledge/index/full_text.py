@@ -21,6 +21,9 @@ from seekway.storage.sql.database import Connection
 _VISITED: Final = 10_000
 _REWRITTEN_FROM: Final = 300
 """More than one key in so many."""
+_SETTLED_UP_TO: Final = 1_000
+"""Keys; 10 ms at most."""
+_GROWTH: Final = 1.25
 _ALWAYS: Final = 2
 _MOST_TERMS: Final = 64
 _FREQUENCIES_KEPT: Final = 20_000
@@ -51,6 +54,20 @@ def drop_table(connection: Connection, dataset: int) -> None:
 def insert(connection: Connection, dataset: int, rows: Iterable[tuple[int, str]]) -> None:
     """Rows of key number and terms with spaces between."""
     connection.run_many(f"insert into passages_{dataset} (rowid, terms) values (?, ?)", rows)  # noqa: S608 - our own number
+
+
+def settle(connection: Connection, dataset: int, added: int, total: int) -> None:
+    """Write the index anew when ``added`` of now ``total`` keys call for it: some 10 µs a key.
+
+    Each document is a piece of the index of its own at first, and a question must look into all pieces, for each of its terms:
+    five times as long for a handbook of thirty documents. A large dataset is settled each time it has grown by a quarter.
+    """
+    if not added:
+        return
+    before = total - added
+    if total <= _SETTLED_UP_TO or before <= 0 or int(math.log(total, _GROWTH)) > int(math.log(before, _GROWTH)):
+        table = f"passages_{dataset}"
+        connection.run(f"insert into {table} ({table}) values ('optimize')")  # noqa: S608 - our own number
 
 
 def delete(connection: Connection, dataset: int, keys: Sequence[int], total: int) -> None:
