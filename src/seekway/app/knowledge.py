@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import uuid
 from pathlib import Path
+from typing import Final
 
 from seekway.app.knowledge_sources import KnowledgeSources
 from seekway.app.state import State, beside, milliseconds
+from seekway.core.errors import SeekwayError
 from seekway.core.sections.knowledge import KnowledgeSettings
 from seekway.core.settings import Settings, read_secret
 from seekway.knowledge.index.passage_index import PassageIndex
 from seekway.knowledge.index.sqlite_index import SqlitePassageIndex, prepare_connection
+from seekway.knowledge.index.terms import analysis
 from seekway.knowledge.ingest.document_book import DocumentBook
 from seekway.knowledge.ingest.indexing import Indexing
 from seekway.knowledge.ingest.ingester import Ingester, Log
@@ -29,6 +33,9 @@ from seekway.storage.sql.sqlite import overwrite_deleted
 RECORDS = "knowledge.sqlite"
 PASSAGES = "passages.sqlite"
 """A file of its own: a long document that is being indexed shall not keep others from being added."""
+_LOOK_S: Final = 2.0
+_AGAIN_S: Final = 30.0
+"""When something is warm, and after a model or a database that was away."""
 
 TABLES = "passages.lance"
 
@@ -81,6 +88,27 @@ class Knowledge:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.turn.run())
             group.create_task(self.sources.run())
+            group.create_task(self._warm_up())
+
+    async def _warm_up(self) -> None:
+        """What the first question of a knowledge base would wait for, as soon as there is one: the dictionary, and what is learnt of its model."""
+        warm: set[str] = set()
+        while True:
+            pause = _AGAIN_S
+            with contextlib.suppress(SeekwayError):  # whoever asks a question will hear of it
+                if self._state.there(RECORDS):
+                    await self._warm_up_new(warm)
+                pause = _AGAIN_S if warm else _LOOK_S
+            await asyncio.sleep(pause)
+
+    async def _warm_up_new(self, warm: set[str]) -> None:
+        models = await self.base.book.embedding_models()
+        if models and not warm:
+            await asyncio.to_thread(analysis.warm_up)
+        for model in sorted(models - warm):
+            if model:
+                await self.base.retriever.warm_up(model)
+            warm.add(model)
 
     async def close(self) -> None:
         """After the last question."""

@@ -113,13 +113,6 @@ class SqlitePassageIndex:
         )
         return [_dataset(row) for row in rows]
 
-    async def embedding_models(self) -> frozenset[str]:
-        """Of all tenants' datasets that have passages; "" where one has no vectors."""
-        rows = await self._database.read(
-            lambda c: c.all("select distinct embedding_model from datasets where searched > 0")
-        )
-        return frozenset(cast("str", row[0]) for row in rows)
-
     async def dataset(self, tenant: str, dataset: str, /) -> Dataset:
         return (await self._database.read(lambda c: _place(c, tenant, dataset))).dataset
 

@@ -78,6 +78,13 @@ class DocumentBook:
         )
         return [dataset_of(row) for row in rows]
 
+    async def embedding_models(self) -> frozenset[str]:
+        """Of all tenants' datasets; "" where one has no vectors."""
+        rows = await self._database.read(
+            lambda connection: connection.all("select distinct embedding_model from kb_datasets where deleted = 0")
+        )
+        return frozenset(cast("str", row[0]) for row in rows)
+
     async def change_dataset(self, dataset: DatasetRecord) -> None:
         """Name, description and settings; what is embedded with which model stays. Raises ``AlreadyExists`` for a name that is taken."""
         changed = await self._database.write(
