@@ -17,6 +17,7 @@ from seekway.core.settings import Settings, load_settings
 from seekway.core.types import EmbedRequest, EmbedResult
 from seekway.knowledge.index.passage_index import Dataset
 from seekway.knowledge.ingest.records import DatasetRecord, NewDocument
+from seekway.knowledge.retrieval.parallel_texts import PARALLEL_TEXTS
 from seekway.knowledge.retrieval.retriever import Retrieval
 from tests.fakes.backend import FakeBackend
 from tests.fakes.hashed_embedder import HashedEmbedder
@@ -33,7 +34,12 @@ path = "docs"
 
 
 class _Backend(FakeBackend):
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedded: list[str] = []
+
     async def embed(self, request: EmbedRequest) -> EmbedResult:
+        self.embedded += request.inputs
         rows = await HashedEmbedder().embed(request.inputs, request.purpose)
         return EmbedResult(tuple(row.astype("<f4").tobytes() for row in rows), rows.shape[1], 1)
 
@@ -44,6 +50,7 @@ class _World:
         self.config = folder / "seekway.toml"
         self.config.write_text(toml, "utf-8")
         self.settings: Settings = load_settings(self.config)
+        self.backend = _Backend()
         self.told: list[tuple[str, dict[str, str]]] = []
         self.knowledge = Knowledge(
             self.settings, self.config, self.find, lambda event, about: self.told.append((event, about))
@@ -51,7 +58,7 @@ class _World:
         self.running: asyncio.Task[None] | None = None
 
     async def find(self, model: str) -> tuple[Backend, str]:
-        return _Backend(), model
+        return self.backend, model
 
     def write(self, name: str, text: str) -> None:
         path = self.folder / "docs" / name
@@ -141,6 +148,52 @@ def test_lance_without_its_package_or_its_key_says_what_to_do(tmp_path: Path, mo
     monkeypatch.setitem(sys.modules, "lance", None)
     with pytest.raises(ConfigError, match=r"install seekway\[lance\]"):
         _World(tmp_path, '[knowledge]\nstore = "lance"\n')
+
+
+async def test_the_first_question_waits_for_its_own_vector_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("seekway.app.knowledge._LOOK_S", 0.01)
+    world = _World(tmp_path)
+    world.write("a.md", "The warranty is two years.")
+    running = asyncio.ensure_future(world.knowledge.run())
+    learnt = {text for pair in PARALLEL_TEXTS for text in pair}
+    while not learnt <= set(world.backend.embedded):
+        assert not running.done()
+        await asyncio.sleep(0.01)
+    (dataset,) = await world.knowledge.base.book.datasets("")
+    before = len(world.backend.embedded)
+    await world.knowledge.base.retriever.retrieve("", [dataset.id], "How long?", Retrieval())
+    assert world.backend.embedded[before:] == ["How long?"]
+    running.cancel()
+    await asyncio.wait([running])
+    await world.knowledge.close()
+
+
+async def test_a_model_that_is_away_leaves_the_work_behind_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("seekway.app.knowledge._LOOK_S", 0.01)
+    monkeypatch.setattr("seekway.app.knowledge._AGAIN_S", 0.01)
+    world = _World(tmp_path)
+    world.write("a.md", "The warranty is two years.")
+    world.start()
+    await world.followed()
+    asked = 0
+
+    async def embed(_: EmbedRequest) -> EmbedResult:
+        nonlocal asked
+        asked += 1
+        raise StorageUnavailable("away")
+
+    monkeypatch.setattr(world.backend, "embed", embed)
+    running = asyncio.ensure_future(world.knowledge.run())
+    while asked < 3:
+        assert not running.done()
+        await asyncio.sleep(0.01)
+    running.cancel()
+    await asyncio.wait([running])
+    await world.stop()
 
 
 async def test_a_source_is_followed(world: _World) -> None:
