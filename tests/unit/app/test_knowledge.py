@@ -158,7 +158,7 @@ async def test_the_first_question_waits_for_its_own_vector_alone(
     world.write("a.md", "The warranty is two years.")
     running = asyncio.ensure_future(world.knowledge.run())
     learnt = {text for pair in PARALLEL_TEXTS for text in pair}
-    while not learnt <= set(world.backend.embedded):
+    while not learnt <= set(world.backend.embedded) or not await world.knowledge.base.index.datasets(""):
         assert not running.done()
         await asyncio.sleep(0.01)
     (dataset,) = await world.knowledge.base.book.datasets("")
