@@ -161,6 +161,9 @@ async def test_the_first_question_waits_for_its_own_vector_alone(
     while not learnt <= set(world.backend.embedded) or not await world.knowledge.base.index.datasets(""):
         assert not running.done()
         await asyncio.sleep(0.01)
+    while set((await world.documents()).values()) != {"completed"}:
+        assert not running.done()
+        await asyncio.sleep(0.01)
     (dataset,) = await world.knowledge.base.book.datasets("")
     before = len(world.backend.embedded)
     await world.knowledge.base.retriever.retrieve("", [dataset.id], "How long?", Retrieval())

@@ -230,9 +230,11 @@ class SqlitePassageIndex:
         return await self._search(tenant, scope, search) if asked else []
 
     async def by_full_text(self, tenant: str, scope: Scope, query: str, /) -> list[Hit]:
-        terms = await asyncio.to_thread(query_terms, query)
-
         def search(connection: Connection, place: _Place) -> list[tuple[int, Scored]]:
+            # Here and not before: another thread for it alone costs more than it does.
+            terms = query_terms(query)
+            if not terms:
+                return []
             counts = self._frequencies.of(connection, place.number, place.searched, terms)
             allowed = None if place.documents is None else msgspec.json.encode(place.documents).decode()
             found = full_text.search(
@@ -243,7 +245,7 @@ class SqlitePassageIndex:
             owners = loading.passages_of_keys(connection, [one.key for one in found])
             return [(owners[one.key], one) for one in found]
 
-        return await self._search(tenant, scope, search) if terms else []
+        return await self._search(tenant, scope, search)
 
     async def by_vector(self, tenant: str, scope: Scope, vector: Vectors, /) -> list[Hit]:
         def search(connection: Connection, place: _Place) -> list[tuple[int, Scored]]:
@@ -254,7 +256,9 @@ class SqlitePassageIndex:
                     param="embedding_model",
                 )
             return self._vectors.search(
-                *(connection, place.number, place.searched, vector), limit=scope.limit, documents=place.documents
+                *(connection, place.number, place.searched, vector),
+                limit=scope.limit * _KEYS_OF_PASSAGE,
+                documents=place.documents,
             )
 
         return await self._search(tenant, scope, search)
@@ -271,7 +275,7 @@ class SqlitePassageIndex:
                 place = _place(connection, tenant, name, scope)
                 if place.documents == ():
                     continue
-                hits += _by_passage(name, search(connection, place))[: scope.limit]
+                hits += _by_passage(name, search(connection, place), scope.limit)
             return sorted(hits, key=lambda hit: -hit.score)[: scope.limit]
 
         return await self._database.read(work)
@@ -308,9 +312,21 @@ def _with_keyword(connection: Connection, place: _Place, asked: Sequence[str], l
     return [(passage, Scored(key, min(1.0, met / most))) for passage, key, met in found]
 
 
-def _by_passage(dataset: str, found: Sequence[tuple[int, Scored]]) -> list[Hit]:
-    """A passage is as good as its best key, and stands once."""
-    keys: dict[int, list[MatchedKey]] = {}
+def _by_passage(dataset: str, found: Sequence[tuple[int, Scored]], limit: int) -> list[Hit]:
+    """A passage is as good as its best key, and stands once; ``found`` has the best first, and so have they."""
+    keys: dict[int, list[Scored]] = {}
     for passage, scored in found:
-        keys.setdefault(passage, []).append(MatchedKey(scored.key, scored.score))
-    return [Hit(dataset, passage, met[0].score, tuple(met[:_MATCHED_KEPT])) for passage, met in keys.items()]
+        met = keys.get(passage)
+        if met is not None:
+            met.append(scored)
+        elif len(keys) < limit:
+            keys[passage] = [scored]
+    return [
+        Hit(
+            dataset,
+            passage,
+            met[0].score,
+            tuple([MatchedKey(scored.key, scored.score) for scored in met[:_MATCHED_KEPT]]),
+        )
+        for passage, met in keys.items()
+    ]

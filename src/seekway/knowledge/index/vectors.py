@@ -48,11 +48,11 @@ class VectorSearch:
         limit: int,
         documents: Sequence[int] | None,
     ) -> list[tuple[int, Scored]]:
-        """Passages and their keys with cosines, best first; ``total`` is how many keys the dataset has."""
+        """The best ``limit`` keys with their passages and cosines, best first; ``total`` is how many keys the dataset has."""
         allowed = None if documents is None else np.array(documents, np.int64)
-        most = max(_CANDIDATES, limit * 4)
+        most = max(_CANDIDATES, limit // 2)
         if matrix_bytes(total, len(vector)) > self.shelf.most_bytes:
-            return _by_reading_all(connection, dataset, vector, most, allowed)
+            return _by_reading_all(connection, dataset, vector, limit, allowed)
         matrix = self._matrix(connection, dataset, total, len(vector))
         keys = matrix.nearest(vector, most, allowed)
         numbers = msgspec.json.encode(cast("list[int]", keys.tolist())).decode()
@@ -60,7 +60,7 @@ class VectorSearch:
             "select key, passage, vector from vectors where key in (select value from json_each(?)) and dataset = ?",
             *(numbers, dataset),
         )
-        return _scored(rows, vector)
+        return _scored(rows, vector, limit)
 
     def forget_document(self, dataset: int, document: int) -> None:
         matrix = self.shelf.get(dataset)
@@ -127,14 +127,14 @@ def _by_reading_all(
         "select key, passage, vector from vectors where key in (select value from json_each(?)) and dataset = ?",
         *(numbers, dataset),
     )
-    return _scored(rows, vector)
+    return _scored(rows, vector, most)
 
 
-def _scored(rows: Sequence[tuple[object, ...]], vector: Vectors) -> list[tuple[int, Scored]]:
+def _scored(rows: Sequence[tuple[object, ...]], vector: Vectors, limit: int) -> list[tuple[int, Scored]]:
     if not rows:
         return []
     scores = _floats([cast("bytes", row[2]) for row in rows]).reshape(len(rows), -1) @ vector
-    order = cast("list[int]", np.argsort(-scores, kind="stable").tolist())
+    order = cast("list[int]", np.argsort(-scores, kind="stable")[:limit].tolist())
     found = np.clip(scores, 0.0, 1.0).tolist()
     return [(cast("int", rows[i][1]), Scored(cast("int", rows[i][0]), found[i])) for i in order]
 

@@ -133,7 +133,8 @@ class Retriever:
                         meaning = group.create_task(self._by_meaning(tenant, scope, query, how, all_must=False))
                 except ExceptionGroup as error:
                     raise error.exceptions[0] from error
-                return _fused(meaning.result(), words.result(), how)
+                most = scope.limit if how.rerank else how.top_k
+                return _fused(meaning.result(), words.result(), how, most)
 
     async def _by_meaning(
         self, tenant: str, scope: Scope, query: str, how: Retrieval, *, all_must: bool = True
@@ -170,15 +171,15 @@ class Retriever:
         return sorted(ranked, key=lambda pair: -pair[0].score)
 
 
-def _fused(meaning: Sequence[Hit], words: Sequence[Hit], how: Retrieval) -> list[Hit]:
+def _fused(meaning: Sequence[Hit], words: Sequence[Hit], how: Retrieval, most: int) -> list[Hit]:
     weights = (how.vector_weight, 1 - how.vector_weight)
     match how.fusion:
         case "scaled":
-            return scaled(meaning, words, how.vector_weight)
+            return scaled(meaning, words, how.vector_weight, most)
         case "reciprocal_rank":
-            return reciprocal_rank((meaning, words), weights)
+            return reciprocal_rank((meaning, words), weights, most)
         case "weighted":
-            return weighted((meaning, words), weights)
+            return weighted((meaning, words), weights, most)
 
 
 def _not_embedded(dataset: Dataset) -> InvalidParameter:

@@ -56,6 +56,13 @@ def test_keys_met_in_either_ranking_are_kept_best_first() -> None:
     assert weighted([one, other], (0.5, 0.5))[0].matched == (MatchedKey(11, 0.7), MatchedKey(10, 0.5))
 
 
+def test_only_the_best_are_given_where_so_many_are_asked_for() -> None:
+    rankings = _ranking((1, 0.9), (2, 0.8)), _ranking((2, 0.7), (3, 0.6))
+    assert weighted(rankings, (0.5, 0.5), 2) == weighted(rankings, (0.5, 0.5))[:2]
+    assert scaled(*rankings, 0.5, 2) == scaled(*rankings, 0.5)[:2]
+    assert reciprocal_rank(rankings, (0.5, 0.5), 2) == reciprocal_rank(rankings, (0.5, 0.5))[:2]
+
+
 def test_nothing_fused_is_nothing() -> None:
     assert reciprocal_rank([[], []], (0.5, 0.5)) == []
     assert weighted([_ranking((1, 1.0)), []], (0.0, 0.0))[0].score == 0.0
