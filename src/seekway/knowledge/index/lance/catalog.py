@@ -78,7 +78,9 @@ class Catalog:
             # Two processes may have come this far; the order of the rows is the same for both.
             self._refuse_second(made, come_first=True)
         except AlreadyExists:
-            self.remove(made)
+            self._store.drop(made.table)
+            # Not settled: files that are written anew go behind the others, and so would the row of the one that came first.
+            self._table.delete(f"table = {text(made.table)}")
             raise
 
     def _keep(self, made: Entry) -> None:

@@ -34,6 +34,10 @@ _INDEXED_AFTER: Final = 16
 _INDEXED_ROWS: Final = 500
 """What is not indexed is read by each search for words, some 40 ms for 600 passages."""
 _ATTEMPTS: Final = 5
+_WRITES: Final = 12
+"""Attempts: each that another process overtook means that the other one's is done."""
+_OVERTAKEN: Final = ("conflict", "not found")
+"""What another process wrote, or the files that it took away meanwhile; nothing of ours is kept then."""
 _WORDS_AS_THEY_ARE: Final[dict[str, object]] = {
     "base_tokenizer": "whitespace",
     "lower_case": False,
@@ -202,13 +206,14 @@ class Table:
 
         self._write(work)
 
-    def _write(self, work: Callable[[LanceDataset], T], attempts: int = _ATTEMPTS) -> T:
+    def _write(self, work: Callable[[LanceDataset], T], attempts: int = _WRITES) -> T:
         """Again where another process wrote meanwhile what does not go together with it."""
         with _failures():
             try:
                 return work(self._store.open(self.name))
             except _FAILURES as error:
-                if attempts == 1 or "conflict" not in str(error).lower():
+                said = str(error).lower()
+                if attempts == 1 or _is_gone(error) or not any(word in said for word in _OVERTAKEN):
                     raise
         return self._write(work, attempts - 1)
 
@@ -220,6 +225,10 @@ def text(value: str) -> str:
 
 def numbers(column: str, values: Sequence[int]) -> str:
     return f"{column} in ({', '.join(map(str, values))})" if values else "false"
+
+
+def _is_gone(error: Exception) -> bool:
+    return isinstance(error, ValueError) and "was not found" in str(error)
 
 
 def _first_line(said: str) -> str:
@@ -238,7 +247,7 @@ def _failures() -> Generator[None]:
         yield
     except _FAILURES as error:
         said = str(error)
-        if isinstance(error, ValueError) and "was not found" in said:
+        if _is_gone(error):
             raise Gone from error
         # The first line without the place in its source.
         raise StorageUnavailable(f"The passages cannot be read or written: {_first_line(said)}.") from error
