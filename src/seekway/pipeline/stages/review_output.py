@@ -61,8 +61,8 @@ class ReviewOutput:
 
 class OutputFilter:
     __slots__ = (
-        "_exchange", "_last", "_logprobs", "_notes", "_parts", "_reasoned", "_request", "_reviewers", "_said", "_settled", "_tails",
-        "_tokens", "_with_logprobs",
+        "_exchange", "_last", "_logprobs", "_notes", "_parts", "_paused", "_reasoned", "_request", "_reviewers", "_said", "_settled",
+        "_tails", "_tokens", "_with_logprobs",
     )  # fmt: skip
 
     def __init__(self, request: GenerateRequest, exchange: Exchange, notes: ReviewNotes) -> None:
@@ -74,6 +74,7 @@ class OutputFilter:
         self._logprobs: dict[_Channel, HeldLogprobs] = {}
         self._tails: dict[_Channel, Tail] = {}
         self._last: _Channel | None = None
+        self._paused = False
         self._tokens = 0.0
         self._reasoned = 0.0
         self._said: list[str] = []
@@ -94,7 +95,9 @@ class OutputFilter:
             elif isinstance(event, ToolCallDelta):
                 self._call(event, passed, events)
             else:
-                if not self._settled:
+                if kind is not Finish:
+                    self._pause(passed, events)
+                elif not self._settled:
                     self._settle(passed, events)
                 passed.append(event)
         return passed
@@ -122,7 +125,7 @@ class OutputFilter:
             self._reasoned += tokens
         elif self._notes.policy.format is not None:
             self._said.append(event.text)
-        if self._last is not kind:
+        if self._last is not kind or self._paused:
             self._turn(passed, batch)
             self._last = kind
             self._begin(kind)
@@ -171,6 +174,7 @@ class OutputFilter:
 
     def _begin(self, channel: _Channel) -> None:
         policy = self._notes.policy
+        self._paused = False
         part = policy.reasoning if channel is ReasoningDelta else policy.output
         if part is not None:
             own: tuple[Watch, ...] = ()
@@ -188,10 +192,15 @@ class OutputFilter:
         if self._last is not None and not isinstance(self._last, int):
             self._finish(self._last, passed, batch)
 
-    def _settle(self, passed: list[Event], batch: Sequence[Event]) -> None:
-        """The answer is over."""
+    def _pause(self, passed: list[Event], batch: Sequence[Event]) -> None:
+        """What is held goes before what is neither text nor call; should more text come after all, it is reviewed as the rest of it."""
         for channel in tuple(self._reviewers):
             self._finish(channel, passed, batch)
+        self._paused = True
+
+    def _settle(self, passed: list[Event], batch: Sequence[Event]) -> None:
+        """The answer is over."""
+        self._pause(passed, batch)
         self._check_format(passed, batch)
         self._settled = True
         for part in self._parts:
@@ -250,7 +259,7 @@ class OutputFilter:
 
 def _last_texts(events: Sequence[Event]) -> frozenset[int]:
     """The places of texts that are the last of their kind, which is known where the answer's end came with them, as it does when it came whole."""
-    if type(events[-1]) is not Finish and type(events[-1]) is not Usage:
+    if type(events[-1]) is not Finish:
         return frozenset()
     last: dict[type[Event], int] = {type(event): place for place, event in enumerate(events)}
     return frozenset(place for kind, place in last.items() if kind is TextDelta or kind is ReasoningDelta)

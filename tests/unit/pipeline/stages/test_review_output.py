@@ -57,6 +57,8 @@ def made(rnd: Random) -> list[Event]:
     for _ in range(rnd.randint(1, 5)):
         text = "".join(rnd.choices("abcd", k=rnd.randint(0, 6)))
         events.append(rnd.choice([TextDelta(text), ReasoningDelta(text), ToolCallDelta(0, arguments=text)]))
+    if rnd.random() < 0.3:
+        events.insert(rnd.randrange(len(events)), Usage(1, 0))
     return [*events, Usage(1, 1), Finish("stop")]
 
 
@@ -74,6 +76,17 @@ def test_what_is_held_at_the_end_of_a_batch_is_settled_with_the_text_that_ends_t
     end: list[Event] = [Usage(1, 1), Finish("stop")]
     assert reviewed([[TextDelta("xa")], [TextDelta("bcx"), *end]])[0] == "x***x"
     assert reviewed([[TextDelta("xda")], [TextDelta("b"), *end]])[0] == "x"
+
+
+@pytest.mark.parametrize("between", [Usage(1, 1), Finish("stop")])
+def test_text_that_follows_what_should_be_last_is_reviewed_too(between: Event) -> None:
+    """Some servers send usage with every chunk; what comes after it must not pass unseen."""
+    pieces: list[list[Event]] = [[TextDelta("xa")], [between], [TextDelta("abcx")], [TextDelta("abcx")]]
+    text, *_ = reviewed([*pieces, [Usage(1, 1), Finish("stop")]])
+    assert "abc" not in text
+    assert text.startswith("xa")
+    calls: list[list[Event]] = [[ToolCallDelta(0, arguments="x")], [between], [ToolCallDelta(0, arguments="abcx")]]
+    assert "abc" not in reviewed([*calls, [Finish("stop")]])[2]
 
 
 def test_what_was_found_is_noted_also_where_the_client_left() -> None:
