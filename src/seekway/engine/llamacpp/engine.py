@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
 from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,6 +19,7 @@ from seekway.core.errors import (
 from seekway.core.types import EngineStats
 from seekway.engine.admission import Admission
 from seekway.engine.base import EngineOptions, TokenChunk, TokenRequest
+from seekway.engine.cores import usable_cores
 from seekway.engine.figures import EngineFigures
 from seekway.engine.gguf.header import GgufHeader
 from seekway.engine.llamacpp.native import NativeServer, reclaim_signals, start_server
@@ -193,7 +192,7 @@ async def load_llamacpp(options: EngineOptions, progress: LoadProgress) -> Llama
     require_memory(needed, header.path.name, available_bytes())
     await asyncio.to_thread(_read_ahead, [part.path for part in headers], progress)
     progress("starting llama.cpp", 0.9)
-    threads = options.threads or _usable_cores()
+    threads = options.threads or usable_cores()
     server = await asyncio.to_thread(
         start_server, header.path, plan, threads=threads, prefix_cache=options.prefix_cache
     )
@@ -227,12 +226,6 @@ def _read_ahead(paths: list[Path], progress: LoadProgress) -> None:
             while count := file.readinto(buffer):
                 done += count
                 progress("reading the weights", min(0.9 * done / size, 0.9))
-
-
-def _usable_cores() -> int:
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 async def _whole(work: asyncio.Future[bytes]) -> bytes:

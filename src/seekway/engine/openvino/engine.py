@@ -19,10 +19,10 @@ from seekway.engine.admission import Admission
 from seekway.engine.base import EngineOptions, TokenChunk, TokenRequest
 from seekway.engine.figures import EngineFigures
 from seekway.engine.memory import available_bytes, require_memory
+from seekway.engine.native_memory import return_freed_memory
 from seekway.engine.openvino.grammar_cost import require_bearable
 from seekway.engine.openvino.grammar_trial import ConstraintTrial, GrammarTrial
 from seekway.engine.openvino.kv_cache import blocks_within, bytes_of_block, context_within
-from seekway.engine.openvino.native_memory import return_freed_memory
 from seekway.engine.openvino.pipeline import OpenVinoPipeline, Pipeline, PipelineOptions, open_pipeline
 from seekway.engine.openvino.prefix_mirror import PrefixMirror
 from seekway.engine.openvino.shape import read_shape

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, cast
 
@@ -13,6 +12,7 @@ import numpy as np
 from seekway.core.errors import InvalidParameter, ModelFileError
 from seekway.engine.base import Constraint, KvCacheType, SampledToken, TokenRequest
 from seekway.engine.openvino.direct_step import direct_step
+from seekway.engine.openvino.telemetry import bar_telemetry
 from seekway.engine.openvino.tokenizer_cache import open_tokenizer
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def open_bare(
     options: PipelineOptions, tokenizer: openvino_genai.Tokenizer | None = None
 ) -> openvino_genai.ContinuousBatchingPipeline:
     """OpenVINO's own pipeline as :func:`open_pipeline` wraps it; on its own it is what the benchmarks compare with."""
-    _bar_telemetry()
+    bar_telemetry()
     import openvino_genai as genai
 
     if tokenizer is None and options.cache_directory is not None:
@@ -292,18 +292,6 @@ def _tensor(ids: tuple[int, ...]) -> openvino.Tensor:
     import openvino
 
     return openvino.Tensor(np.array([ids], dtype=np.int64))
-
-
-def _bar_telemetry() -> None:
-    """Keep OpenVINO's telemetry from being loaded; must come before the first import of OpenVINO.
-
-    ``import openvino`` imports its model converter, which loads ``openvino_telemetry``, a client of Google Analytics.
-    Only converting a model sends anything, and nothing here converts; with the module barred it cannot be loaded at all,
-    and the converter takes the stub it ships for this case.
-    """
-    if "openvino_telemetry" not in sys.modules:
-        # None makes the import system raise ModuleNotFoundError (Python reference, 5.3.1).
-        cast("dict[str, object]", sys.modules)["openvino_telemetry"] = None
 
 
 def _last_line(error: Exception) -> str:
