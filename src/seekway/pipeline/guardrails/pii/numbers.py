@@ -93,7 +93,11 @@ _BANK_WORDS: Final = ("银行卡", "卡号", "账号", "帐号", "card", "accoun
 def numbers(window: Window, pieces: list[Piece]) -> Iterator[Found]:
     """The longest reading of the digits from each group on."""
     folded, taken = window.folded, -1
+    last = len(pieces) - 1
     for first, piece in enumerate(pieces):
+        is_short = piece.end - piece.begin < _LEAST
+        if is_short and (first == last or pieces[first + 1].begin - piece.end > _MOST_BETWEEN):
+            continue  # most numbers are few digits by themselves
         if piece.begin < taken or not window.begins_free(piece.begin):
             continue
         best: Found | None = _ending_in_letter(window, pieces, first)
@@ -110,10 +114,10 @@ def numbers(window: Window, pieces: list[Piece]) -> Iterator[Found]:
 
 def _ending_in_letter(window: Window, pieces: list[Piece], first: int) -> Found | None:
     """A Chinese identity number that ends in X, in one piece or in groups of 6, 8 and 4."""
-    for last in range(first, first + 4):
-        group = pieces[first : last + 1]
-        if len(group) != last - first + 1 or group[-1].text[-1] not in "Xx":
+    for last in range(first, min(first + 4, len(pieces))):
+        if pieces[last].text[-1] not in "Xx":
             continue
+        group = pieces[first : last + 1]
         text = "".join(piece.text for piece in group).upper()
         gaps = [window.folded[a.end : b.begin] for a, b in pairwise(group)]
         near = all(len(gap) <= _MOST_BETWEEN and _SEPARATORS.issuperset(gap) for gap in gaps)

@@ -36,13 +36,14 @@ _STREET: Final = LinearPattern(
 )
 
 
+_STREET_WORDS: Final = (b" St", b" Ave", b" Ro", b" Rd", b" Bo", b" Bl", b" La", b" Ln")
 _STREET_BEGINNINGS: Final = frozenset(bytes((code,)) for code in b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 
 
 def spelled(window: Window, wanted: frozenset[str], pieces: list[Piece]) -> Iterator[Found]:
     """``pieces`` of the window tell, for most texts, that a pattern has nothing to find."""
     low, folded = window.start, window.folded
-    if "birth_date" in wanted and (b"19" in folded or b"20" in folded):
+    if "birth_date" in wanted and _may_hold_year(pieces) and _speaks_of_birth(window.text):
         for begin, last in _DATE.all(window.folded, low):
             end = last if window.text[last - 1].isascii() or window.text[last - 1] in "日号" else last - 1
             ends = not window.text[end - 1].isascii()
@@ -51,20 +52,41 @@ def spelled(window: Window, wanted: frozenset[str], pieces: list[Piece]) -> Iter
                 yield Found("birth_date", "medium", begin, end, "birth_date", 0.9)
     if "coordinates" in wanted:
         yield from _points(window, low, pieces)
-    if "address" in wanted and any(
-        folded[piece.end : piece.end + 1] == b" " and folded[piece.end + 1 : piece.end + 2] in _STREET_BEGINNINGS
-        for piece in pieces
-    ):
+    if "address" in wanted and _may_hold_street(folded, pieces):
         for begin, end in _STREET.all(window.folded, low):
             if window.stands_free(begin, end):
                 yield Found("address", "medium", begin, end, "en_address", 0.8)
 
 
+def _may_hold_year(pieces: list[Piece]) -> bool:
+    for piece in pieces:  # noqa: SIM110 - a generator takes twice as long here
+        if "19" in piece.text or "20" in piece.text:
+            return True
+    return False
+
+
+def _speaks_of_birth(text: str) -> bool:
+    """No date is one of birth without a word that says so, and most texts that hold years have none."""
+    lower = text.lower()
+    for word in _BIRTH_WORDS:  # noqa: SIM110 - a generator takes twice as long here
+        if word in lower:
+            return True
+    return False
+
+
+def _may_hold_street(folded: bytes, pieces: list[Piece]) -> bool:
+    for piece in pieces:
+        after = folded[piece.end : piece.end + 2]
+        if after[:1] == b" " and after[1:] in _STREET_BEGINNINGS:
+            return any(word in folded for word in _STREET_WORDS)
+    return False
+
+
 def _points(window: Window, low: int, pieces: list[Piece]) -> Iterator[Found]:
     # Three places behind the point are a piece of their own.
-    has_places = any(
-        piece.end - piece.begin > 2 and window.folded[piece.begin - 1 : piece.begin] == b"." for piece in pieces
-    )
+    has_places = [
+        piece for piece in pieces if piece.end - piece.begin > 2 and window.folded[piece.begin - 1 : piece.begin] == b"."
+    ]
     for begin, end in _POINT.all(window.folded, low) if has_places else ():
         parts = window.folded[begin:end].translate(None, b"NSns\x03").replace(b",", b" ").replace(b"?", b" ").split()
         latitude, longitude = (abs(float(part)) for part in (parts[0], parts[-1]))

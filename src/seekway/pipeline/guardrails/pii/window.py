@@ -9,6 +9,7 @@ from seekway.pipeline.guardrails.detector import Severity
 
 CUE_REACH: Final = 24
 """How far before a number the word may stand that says what it is, in characters."""
+_LONGEST_REACH: Final = 48
 LONGEST: Final = 96
 """Nothing that is found has more characters, but for what is said in :mod:`.mail` of addresses."""
 
@@ -27,7 +28,6 @@ _FOLD: Final = {
 FOLDED: Final = frozenset(map(chr, _FOLD))
 _ALNUM: Final = frozenset(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 DIGITS: Final = frozenset(b"0123456789")
-NO_DIGITS: Final = bytes(code for code in range(256) if code not in DIGITS)
 DIGIT_CHARACTERS: Final = frozenset("0123456789")
 
 
@@ -35,7 +35,8 @@ _KINDS: Final = bytes(0x30 if code in DIGITS else 0x41 if code in _ALNUM else 0x
 """Digits as ``0``, letters as ``A``, all else as a space."""
 
 
-_SENTENCE_ENDS: Final = "。！？!?\n；;"
+_ASCII_SENTENCE_ENDS: Final = "!?\n;"
+_SENTENCE_ENDS: Final = "。！？；" + _ASCII_SENTENCE_ENDS
 
 
 class Piece(NamedTuple):
@@ -58,7 +59,7 @@ class Found(NamedTuple):
 class Window:
     """``text`` and ``folded``, of as many bytes as ``text`` has characters: full width as ASCII, every kind of space and dash as one, invisible characters as 1, middle dots as 2, degrees as 3, anything else that is not ASCII as ``?``."""
 
-    __slots__ = ("_sentence", "folded", "plain", "start", "text")
+    __slots__ = ("_near", "folded", "plain", "start", "text")
 
     def __init__(self, text: str, start: int = 0) -> None:
         """``start`` is where what is new begins: what is found begins there or later."""
@@ -67,12 +68,15 @@ class Window:
         self.plain = text.isascii() or FOLDED.isdisjoint(text)
         """Nothing but ``?`` is otherwise than in the text."""
         self.folded = (text if self.plain else text.translate(_FOLD)).encode("ascii", "replace")
-        self._sentence = (-1, 0), ""
+        self._near = -1, "", 0
 
     def pieces(self) -> list[Piece]:
+        """Those of the context among them; none where there is none after it."""
         folded = self.folded
         kinds = folded.translate(_KINDS)
         found: list[Piece] = []
+        if kinds.find(b"0", self.start) < 0:
+            return found
         end = 0
         while (at := kinds.find(b"0", end)) >= 0:
             begin = kinds.rfind(b" ", end, at) + 1 or end
@@ -107,17 +111,26 @@ class Window:
 
     def cue(self, begin: int, words: tuple[str, ...], reach: int = CUE_REACH) -> bool:
         """Whether one of ``words``, in lower case, stands in the ``reach`` characters before ``begin`` in the same sentence."""
-        place, sentence = self._sentence
-        if place != (begin, reach):
-            sentence = self.text[max(0, begin - reach) : begin].lower()
-            for end in _SENTENCE_ENDS:
-                if end in sentence:
-                    sentence = sentence.rpartition(end)[2]
-            self._sentence = (begin, reach), sentence
+        place, near, first = self._near
+        if place != begin:
+            written = self.text[max(0, begin - _LONGEST_REACH) : begin]
+            ends = _ASCII_SENTENCE_ENDS if written.isascii() else _SENTENCE_ENDS
+            first = max([written.rfind(end) for end in ends]) + 1
+            near = written.lower()
+            if len(near) != len(written):
+                near = "".join([_lower(char) for char in written])
+            self._near = begin, near, first
+        low = max(first, len(near) - reach)
         for word in words:  # noqa: SIM110 - a generator takes twice as long here
-            if word in sentence:
+            if near.find(word, low) >= 0:
                 return True
         return False
+
+
+def _lower(char: str) -> str:
+    """In lower case, where that is one character; İ is two there, of which no word has the second one."""
+    lower = char.lower()
+    return lower if len(lower) == 1 else char
 
 
 def joined(
