@@ -90,7 +90,10 @@ def codes(window: Window, pieces: Sequence[Piece]) -> Iterator[Found]:
     folded = window.folded
     may_be_plate = not window.text.isascii()
     for place, piece in enumerate(pieces):
-        found = _of_piece(window, piece) if piece.end - piece.begin >= _LEAST_CODE else None
+        found = None
+        size = piece.end - piece.begin
+        if size >= LEAST or (size >= _LEAST_CODE and not piece.text.isdigit()):
+            found = _of_piece(window, piece)
         if found is None and may_be_plate:
             found = _plate(window, piece)
         if found is not None:

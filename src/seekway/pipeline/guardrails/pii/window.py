@@ -59,7 +59,7 @@ class Found(NamedTuple):
 class Window:
     """``text`` and ``folded``, of as many bytes as ``text`` has characters: full width as ASCII, every kind of space and dash as one, invisible characters as 1, middle dots as 2, degrees as 3, anything else that is not ASCII as ``?``."""
 
-    __slots__ = ("_near", "folded", "plain", "start", "text")
+    __slots__ = ("_near", "_sentence", "folded", "plain", "start", "text")
 
     def __init__(self, text: str, start: int = 0) -> None:
         """``start`` is where what is new begins: what is found begins there or later."""
@@ -68,7 +68,8 @@ class Window:
         self.plain = text.isascii() or FOLDED.isdisjoint(text)
         """Nothing but ``?`` is otherwise than in the text."""
         self.folded = (text if self.plain else text.translate(_FOLD)).encode("ascii", "replace")
-        self._near = -1, "", 0
+        self._near = -1, ""
+        self._sentence = -1
 
     def pieces(self) -> list[Piece]:
         """Those of the context among them; none where there is none after it."""
@@ -109,18 +110,25 @@ class Window:
             return False
         return not (before in b".-/,:+" and begin > 1 and folded[begin - 2] in DIGITS)
 
-    def cue(self, begin: int, words: tuple[str, ...], reach: int = CUE_REACH) -> bool:
-        """Whether one of ``words``, in lower case, stands in the ``reach`` characters before ``begin`` in the same sentence."""
-        place, near, first = self._near
-        if place != begin:
+    def before(self, begin: int) -> str:
+        """As many characters before ``begin`` as any word is looked for in, in lower case."""
+        if self._near[0] != begin:
             written = self.text[max(0, begin - _LONGEST_REACH) : begin]
-            ends = _ASCII_SENTENCE_ENDS if written.isascii() else _SENTENCE_ENDS
-            first = max([written.rfind(end) for end in ends]) + 1
             near = written.lower()
             if len(near) != len(written):
                 near = "".join([_lower(char) for char in written])
-            self._near = begin, near, first
-        low = max(first, len(near) - reach)
+            self._near = begin, near
+            self._sentence = -1
+        return self._near[1]
+
+    def cue(self, begin: int, words: tuple[str, ...], reach: int = CUE_REACH) -> bool:
+        """Whether one of ``words``, in lower case, stands in the ``reach`` characters before ``begin`` in the same sentence."""
+        near = self.before(begin)
+        low = self._sentence
+        if low < 0:
+            ends = _ASCII_SENTENCE_ENDS if near.isascii() else _SENTENCE_ENDS
+            self._sentence = low = max([near.rfind(end) for end in ends]) + 1
+        low = max(low, len(near) - reach)
         for word in words:  # noqa: SIM110 - a generator takes twice as long here
             if near.find(word, low) >= 0:
                 return True
