@@ -21,7 +21,9 @@ def _in_any_case(word: str) -> Iterator[str]:
     return map("".join, product(*[(letter, letter.upper()) for letter in word]))
 
 
-SECRET_WORDS: Final = tuple(dict.fromkeys((*(form.beginning for form in FORMS), private_keys.BEGINNING, URL, *SCHEMES, *CUES)))
+SECRET_WORDS: Final = tuple(
+    dict.fromkeys((*(form.beginning for form in FORMS), private_keys.BEGINNING, URL, *SCHEMES, *CUES))
+)
 _NAME_WORDS: Final = tuple(
     dict.fromkeys((*names.CUES, *(spelled for word in names.ANY_CASE for spelled in _in_any_case(word))))
 )

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from seekway.core.errors import ConfigError
-from seekway.pipeline.guardrails.detector import Finding, Scan
 from seekway.pipeline.guardrails.clues import clues_in
+from seekway.pipeline.guardrails.detector import Finding, Scan
 from seekway.pipeline.guardrails.literals import Literals
 from seekway.pipeline.guardrails.pii import mail, places
 from seekway.pipeline.guardrails.pii import names as people

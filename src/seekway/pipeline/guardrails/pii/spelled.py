@@ -85,7 +85,9 @@ def _may_hold_street(folded: bytes, pieces: list[Piece]) -> bool:
 def _points(window: Window, low: int, pieces: list[Piece]) -> Iterator[Found]:
     # Three places behind the point are a piece of their own.
     has_places = [
-        piece for piece in pieces if piece.end - piece.begin > 2 and window.folded[piece.begin - 1 : piece.begin] == b"."
+        piece
+        for piece in pieces
+        if piece.end - piece.begin > 2 and window.folded[piece.begin - 1 : piece.begin] == b"."
     ]
     for begin, end in _POINT.all(window.folded, low) if has_places else ():
         parts = window.folded[begin:end].translate(None, b"NSns\x03").replace(b",", b" ").replace(b"?", b" ").split()

@@ -7,8 +7,8 @@ import binascii
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from seekway.pipeline.guardrails.detector import Finding, Scan
 from seekway.pipeline.guardrails.clues import SECRET_WORDS, clues_in
+from seekway.pipeline.guardrails.detector import Finding, Scan
 from seekway.pipeline.guardrails.secrets import chance, private_keys
 from seekway.pipeline.guardrails.secrets.assigned import (
     CONTEXT,
