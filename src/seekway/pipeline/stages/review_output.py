@@ -128,7 +128,7 @@ class OutputFilter:
         if self._last is not kind or self._paused:
             self._turn(passed, batch)
             self._last = kind
-            self._begin(kind)
+            self._begin(kind, whole=last)
         reviewer = self._reviewers.get(kind)
         if reviewer is None:
             passed.append(event)
@@ -172,7 +172,7 @@ class OutputFilter:
             passed.append(msgspec.structs.replace(event, arguments=""))
         self._release(event.index, released, passed, batch)
 
-    def _begin(self, channel: _Channel) -> None:
+    def _begin(self, channel: _Channel, *, whole: bool = False) -> None:
         policy = self._notes.policy
         self._paused = False
         part = policy.reasoning if channel is ReasoningDelta else policy.output
@@ -181,8 +181,9 @@ class OutputFilter:
             if part.leaked_words is not None:
                 leaks = leakage_detectors(self._request, self._exchange, min_words=part.leaked_words)
                 own = [Watch(detector, part.leakage) for detector in leaks]
+            tail = self._tails.get(channel)
             self._reviewers[channel] = TextReviewer(
-                part, self._notes.found, self._notes.failed, own, tail=self._tails.get(channel)
+                part, self._notes.found, self._notes.failed, own, tail=tail, whole=whole and tail is None
             )
             if part not in self._parts:
                 self._parts.append(part)

@@ -13,6 +13,7 @@ from seekway.pipeline.guardrails.literals import Literals
 from seekway.pipeline.guardrails.pii import mail, places
 from seekway.pipeline.guardrails.pii import names as people
 from seekway.pipeline.guardrails.pii.codes import PROVINCES, WECHAT_WORDS, accounts, codes
+from seekway.pipeline.guardrails.pii.idle_numbers import are_idle
 from seekway.pipeline.guardrails.pii.mail import mail as mail_addresses
 from seekway.pipeline.guardrails.pii.numbers import numbers
 from seekway.pipeline.guardrails.pii.spelled import MONTHS, spelled
@@ -128,7 +129,7 @@ class PiiDetector:
     def _all(self, window: Window) -> Iterator[Found]:
         start = window.start
         new = window.folded[start:]
-        if pieces := window.pieces():
+        if (pieces := window.pieces()) and not are_idle(window, pieces):
             yield from numbers(window, pieces)
             yield from codes(window, pieces)
             yield from spelled(window, self._categories, pieces)

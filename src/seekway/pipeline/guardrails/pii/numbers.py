@@ -11,9 +11,9 @@ from seekway.pipeline.guardrails.pii import checksums
 from seekway.pipeline.guardrails.pii.window import Found, Piece, Window, joined
 
 _SEPARATORS: Final = frozenset(b" -.()\x01")
-_MOST_BETWEEN: Final = 2
+MOST_BETWEEN: Final = 2
 _MOST_GROUPS: Final = 7
-_LEAST: Final = 5
+LEAST: Final = 5
 _LEAST_GROUPED: Final = 7
 _REGIONS: Final = frozenset(
     [
@@ -103,14 +103,14 @@ def numbers(window: Window, pieces: list[Piece]) -> Iterator[Found]:
     folded, taken = window.folded, -1
     last = len(pieces) - 1
     for first, piece in enumerate(pieces):
-        is_short = piece.end - piece.begin < _LEAST
-        if is_short and (first == last or pieces[first + 1].begin - piece.end > _MOST_BETWEEN):
+        is_short = piece.end - piece.begin < LEAST
+        if is_short and (first == last or pieces[first + 1].begin - piece.end > MOST_BETWEEN):
             continue  # most numbers are few digits by themselves
         if piece.begin < taken or not window.begins_free(piece.begin):
             continue
         best: Found | None = _ending_in_letter(window, pieces, first)
         for begin, end, digits, lengths in joined(pieces, first, folded, _SEPARATORS, _MOST_GROUPS):
-            if len(digits) < (_LEAST if len(lengths) == 1 else _LEAST_GROUPED):
+            if len(digits) < (LEAST if len(lengths) == 1 else _LEAST_GROUPED):
                 continue
             found = _reading(window, begin, end, digits, lengths)
             if found is not None and (best is None or found.end > best.end):
@@ -128,7 +128,7 @@ def _ending_in_letter(window: Window, pieces: list[Piece], first: int) -> Found 
         group = pieces[first : last + 1]
         text = "".join(piece.text for piece in group).upper()
         gaps = [window.folded[a.end : b.begin] for a, b in pairwise(group)]
-        near = all(len(gap) <= _MOST_BETWEEN and _SEPARATORS.issuperset(gap) for gap in gaps)
+        near = all(len(gap) <= MOST_BETWEEN and _SEPARATORS.issuperset(gap) for gap in gaps)
         begin, end = group[0].begin, group[-1].end
         if near and len(text) == 18 and text[:17].isdigit() and _chinese_id(text) and window.stands_free(begin, end):
             return Found("id_card", "high", begin, end, "cn_id_18")
@@ -164,9 +164,14 @@ def _reading(window: Window, begin: int, end: int, digits: str, lengths: tuple[i
     return _by_cue(window, begin, end, digits, lengths)
 
 
+def has_word_beside(window: Window, begin: int) -> bool:
+    """Whether any of the words stands before ``begin`` of which one alone tells what a number is."""
+    return bool(_BESIDE.find(window.before(begin)))
+
+
 def _by_cue(window: Window, begin: int, end: int, digits: str, lengths: tuple[int, ...]) -> Found | None:
     size = len(digits)
-    if lengths != _SSN_GROUPS and not _BESIDE.find(window.before(begin)):
+    if lengths != _SSN_GROUPS and not has_word_beside(window, begin):
         return None
     if size == 9 and checksums.us_ssn(digits):
         dashed = lengths == _SSN_GROUPS and window.folded[begin + 3] == window.folded[begin + 6] == 0x2D

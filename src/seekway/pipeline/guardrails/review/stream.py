@@ -52,6 +52,7 @@ class TextReviewer:
     then whenever :data:`NOTED_AT_ONCE` characters have come, and at the end, for which :meth:`leave` stands where the text is broken off; where it is
     closed nothing goes on that they could not look through.
     ``tail`` is what went before of a text that was settled and goes on all the same: what begins there cannot be taken back, but no more of it goes out.
+    ``whole``: all of it comes at once, so that nothing waits for anything.
     ``on_found`` hears of each finding once, when its place is released; ``on_failed`` of a detector that raised, after which the text is refused
     with ``ReviewUnavailable`` or, by the policy, goes on without it.
     """
@@ -59,11 +60,18 @@ class TextReviewer:
     __slots__ = ("_at_once", "_changing", "_enough", "_noting", "_unnoted")
 
     def __init__(
-        self, part: Part, on_found: OnFound, on_failed: OnFailed, own: Sequence[Watch] = (), *, tail: Tail | None = None
+        self,
+        part: Part,
+        on_found: OnFound,
+        on_failed: OnFailed,
+        own: Sequence[Watch] = (),
+        *,
+        tail: Tail | None = None,
+        whole: bool = False,
     ) -> None:
-        changing, noting = part.changing, part.noting
+        changing, noting = (part.watches, ()) if whole else (part.changing, part.noting)
         for watch in own:
-            if part.actions.may_change(watch.detector.name):
+            if whole or part.actions.may_change(watch.detector.name):
                 changing = (*changing, watch)
             else:
                 noting = (*noting, watch)
