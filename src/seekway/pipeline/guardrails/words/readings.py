@@ -15,7 +15,6 @@ import numpy.typing as npt
 from seekway.pipeline.guardrails.normalise.characters import FIRST_HAN, sounds
 from seekway.pipeline.guardrails.normalise.folded import Folded
 from seekway.pipeline.guardrails.normalise.gaps import Gap, gap_before
-from seekway.pipeline.guardrails.words.automaton import Automaton
 from seekway.pipeline.guardrails.words.entries import (
     ALLOWED,
     LEET,
@@ -65,11 +64,11 @@ class Reading:
         if letters.isascii():
             has_alphabet = True
             if hits := index.alphabet.find(letters):
-                self._read_letters(hits, index.alphabet)
+                self._read_letters(hits, index.alphabet.meanings)
         else:
             has_alphabet = letters.islower()
             if hits := index.letters.find(letters):
-                self._read_letters(hits, index.letters)
+                self._read_letters(hits, index.letters.meanings)
             if index.sounds:
                 self._read_sounds()
                 if has_alphabet:
@@ -81,10 +80,10 @@ class Reading:
         if verdict is not Verdict.NO and not span.is_too_long():
             self.matches.append(Match(number, span, verdict, score))
 
-    def _read_letters(self, hits: list[tuple[int, int, int]], automaton: Automaton) -> None:
+    def _read_letters(self, hits: list[tuple[int, int, int]], meanings: Sequence[tuple[int, ...]]) -> None:
         index = self._index
         for key, begin, end in hits:
-            for meaning in automaton.meanings[key]:
+            for meaning in meanings[key]:
                 if meaning < 0:
                     span = Span(self._folded, begin, end, final=self._final)
                     starts = list(range(end - begin + 1))
