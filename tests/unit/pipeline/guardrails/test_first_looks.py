@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -118,7 +118,7 @@ def _any_clue(_: str) -> clues.Clues:
 
 
 @contextmanager
-def _looking_closely() -> Iterator[None]:
+def _looking_closely() -> Generator[None]:
     """Nothing of personal data is passed over."""
     with (
         patch.object(pii, "are_idle", _no),
