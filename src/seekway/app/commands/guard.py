@@ -80,7 +80,8 @@ def explain(command_line: CommandLine, text: str, name: str | None, part: str, t
         console.print()
         console.print(Text("What is left of it:", "dim"))
         console.print(masked(text, verdict.passages, chosen))
-    times = ", ".join(f"{detector} {seconds * 1000:.2f} ms" for detector, seconds in verdict.seconds.items())
+    asked = zip(chosen.watches, verdict.seconds, strict=True)
+    times = ", ".join(f"{watch.detector.name} {seconds * 1000:.2f} ms" for watch, seconds in asked)
     console.print(Text(f"\n{times}", "dim"))
 
 

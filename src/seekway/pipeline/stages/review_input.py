@@ -152,19 +152,24 @@ class ReviewInput:
         self, request: GenerateRequest, exchange: Exchange, notes: ReviewNotes, reviews: Sequence[_Review]
     ) -> GenerateRequest:
         refused = None
+        changes = False
         for _, part, verdict in reviews:
             if part is None or verdict is None:
                 continue
             notes.reviewed(part, verdict)
             for _ in verdict.failed:
                 self._unreviewed(notes, part)
-            refused = refused or ending(verdict.passages)
+            if verdict.passages:
+                changes = True
+                refused = refused or ending(verdict.passages)
         if refused is not None:
             if refused.action == "replace" and exchange.capability is None:
                 notes.answered = True
                 exchange.answer = (Replacement(notes.message), Usage(0, 0), Finish("content_filter"))
                 return request
             raise ContentFiltered(notes.message)
+        if not changes:
+            return request
         if notes.policy.reversible and exchange.capability is None:
             return _with_placeholders(request, notes, reviews)
         return _masked(request, reviews)
@@ -179,9 +184,10 @@ class ReviewInput:
 
     def _took(self, part: Part, verdict: Verdict, *, counted: bool) -> None:
         if counted:
-            for watch in part.watches:
-                watch.figures.scans += 1
-                watch.figures.seconds += verdict.seconds.get(watch.detector.name, 0.0)
+            for watch, seconds in zip(part.watches, verdict.seconds, strict=True):
+                figures = watch.figures
+                figures.scans += 1
+                figures.seconds += seconds
 
     def _unreviewed(self, notes: ReviewNotes, part: Part) -> None:
         notes.unreviewed(part)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 
@@ -83,7 +83,7 @@ class OutputFilter:
 
     def feed(self, events: Sequence[Event]) -> Sequence[Event]:
         passed: list[Event] = []
-        last: frozenset[int] = frozenset()
+        last: Collection[int] = ()
         came = events
         if len(events) > 1:
             came = _joined(events)
@@ -128,7 +128,7 @@ class OutputFilter:
         if self._last is not kind or self._paused:
             self._turn(passed, batch)
             self._last = kind
-            self._begin(kind)
+            self._begin(kind, whole=last)
         reviewer = self._reviewers.get(kind)
         if reviewer is None:
             passed.append(event)
@@ -172,17 +172,18 @@ class OutputFilter:
             passed.append(msgspec.structs.replace(event, arguments=""))
         self._release(event.index, released, passed, batch)
 
-    def _begin(self, channel: _Channel) -> None:
+    def _begin(self, channel: _Channel, *, whole: bool = False) -> None:
         policy = self._notes.policy
         self._paused = False
         part = policy.reasoning if channel is ReasoningDelta else policy.output
         if part is not None:
-            own: tuple[Watch, ...] = ()
+            own: Sequence[Watch] = ()
             if part.leaked_words is not None:
                 leaks = leakage_detectors(self._request, self._exchange, min_words=part.leaked_words)
-                own = tuple(Watch(detector, part.leakage) for detector in leaks)
+                own = [Watch(detector, part.leakage) for detector in leaks]
+            tail = self._tails.get(channel)
             self._reviewers[channel] = TextReviewer(
-                part, self._notes.found, self._notes.failed, own, tail=self._tails.get(channel)
+                part, self._notes.found, self._notes.failed, own, tail=tail, whole=whole and tail is None
             )
             if part not in self._parts:
                 self._parts.append(part)
@@ -257,23 +258,26 @@ class OutputFilter:
         return (*passed, Replacement(self._notes.message), usage, Finish("content_filter"))
 
 
-def _last_texts(events: Sequence[Event]) -> frozenset[int]:
+def _last_texts(events: Sequence[Event]) -> Collection[int]:
     """The places of texts that are the last of their kind, which is known where the answer's end came with them, as it does when it came whole."""
     if type(events[-1]) is not Finish:
-        return frozenset()
+        return ()
     last: dict[type[Event], int] = {type(event): place for place, event in enumerate(events)}
-    return frozenset(place for kind, place in last.items() if kind is TextDelta or kind is ReasoningDelta)
+    return {last.get(TextDelta, -1), last.get(ReasoningDelta, -1)}
 
 
 def _joined(events: Sequence[Event]) -> list[Event]:
     """Neighbouring texts of a kind as one: what came together is looked through once."""
     joined: list[Event] = []
+    last: Event | None = None
     for event in events:
-        last = joined[-1] if joined else None
-        if isinstance(event, TextDelta) and isinstance(last, TextDelta):
-            joined[-1] = TextDelta(last.text + event.text, last.logprobs + event.logprobs)
+        if type(event) is not type(last):
+            joined.append(event)
+        elif isinstance(event, TextDelta) and isinstance(last, TextDelta):
+            event = joined[-1] = TextDelta(last.text + event.text, last.logprobs + event.logprobs)
         elif isinstance(event, ReasoningDelta) and isinstance(last, ReasoningDelta):
-            joined[-1] = ReasoningDelta(last.text + event.text, last.logprobs + event.logprobs)
+            event = joined[-1] = ReasoningDelta(last.text + event.text, last.logprobs + event.logprobs)
         else:
             joined.append(event)
+        last = event
     return joined

@@ -48,6 +48,11 @@ class OverlapDetector:
         self._run = b"\1" * min_words
         self._prompt = _read(prompt, self._least)
 
+    @property
+    def can_find(self) -> bool:
+        """Whether the prompt has any run that counts."""
+        return bool(self._prompt.runs)
+
     def scan(self, text: str, start: int, *, final: bool) -> Scan:
         if not self._prompt.runs:
             return Scan((), len(text))
@@ -94,6 +99,12 @@ class OverlapDetector:
 
 
 @lru_cache(maxsize=256)
+def overlap_detector(prompt: str, min_words: int) -> OverlapDetector | None:
+    """One for all requests of the same prompt; None where it is too short for anything of it to be found."""
+    detector = OverlapDetector(prompt, min_words=min_words)
+    return detector if detector.can_find else None
+
+
 def _read(prompt: str, least: int) -> Prompt:
     tokens = _Tokens(prompt, 0)
     words = frozenset(tokens.texts)

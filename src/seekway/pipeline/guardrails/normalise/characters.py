@@ -32,7 +32,10 @@ class Characters(msgspec.Struct, frozen=True):
     ``invisible`` holds what is drawn as nothing or only changes the character before it.
     """
 
-    ascii: list[int | str]
+    ascii: bytes
+    """For ``bytes.translate``, since each of these is read as one of them."""
+    ascii_dropped: bytes
+    """Those that are no letters."""
     first: list[int | str]
     beyond: dict[int, int | str]
     invisible: frozenset[str]
@@ -40,10 +43,14 @@ class Characters(msgspec.Struct, frozen=True):
     def fold(self, text: str) -> str:
         """``text`` with each character as what it is read as."""
         if text.isascii():
-            return text.translate(self.ascii)
+            return text.encode().translate(self.ascii).decode()
         raw = text.translate(self.first)
         # Two bytes for each character: none is beyond the first plane, and so none beyond the list.
         return raw if len(raw.encode("utf-16-le", "surrogatepass")) == 2 * len(raw) else raw.translate(self.beyond)
+
+    def ascii_letters(self, text: str) -> str:
+        """What is left of a text in ASCII, folded, without separators and invisible characters."""
+        return text.encode().translate(self.ascii, self.ascii_dropped).decode()
 
     def fold_one(self, character: str) -> int | str:
         code = ord(character)
@@ -81,7 +88,9 @@ def characters() -> Characters:
                 first[source] = read
             else:
                 beyond[source] = read
-    return Characters(first[:128], first, beyond, frozenset(invisible))
+    table = bytes([read if isinstance(read, int) else ord(read) for read in first[:128]]).ljust(256)
+    dropped = bytes([code for code in range(128) if table[code] in (ord(SEPARATOR), ord(INVISIBLE))])
+    return Characters(table, dropped, first, beyond, frozenset(invisible))
 
 
 @cache

@@ -41,18 +41,29 @@ class Folded:
     def _fold(self, read: str) -> None:
         self._read = read
         self._places: Sequence[int] | None = None
-        self.raw = characters().fold(read)
-        self.letters = letters_of(self.raw)
+        if read.isascii():
+            self._raw: str | None = None
+            self.letters = characters().ascii_letters(read)
+        else:
+            self._raw = raw = characters().fold(read)
+            self.letters = letters_of(raw)
 
     def reread(self, read: str) -> Folded:
         """The same text with some of its characters read as others, as ``read``, which is as long, has them."""
         other = Folded.__new__(Folded)
         other.source, other.text, other._starts, other.is_cut = self.source, self.text, self._starts, self.is_cut
         if read == self._read:
-            other._read, other._places, other.raw, other.letters = read, self._places, self.raw, self.letters
+            other._read, other._places, other._raw, other.letters = read, self._places, self._raw, self.letters
         else:
             other._fold(read)
         return other
+
+    @property
+    def raw(self) -> str:
+        """Of most texts it is never asked for."""
+        if self._raw is None:
+            self._raw = characters().fold(self._read)
+        return self._raw
 
     @property
     def places(self) -> Sequence[int]:

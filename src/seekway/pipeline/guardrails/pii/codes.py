@@ -82,13 +82,20 @@ _VERSION_WORDS: Final = (
     *("章", "节", "条款", "标准"),
 )
 _QQ: Final = LinearPattern("^QQ[1-9][0-9]{4,10}$")
+_LEAST_CODE: Final = 6
 _NOBODYS: Final = ("0.0.0.0", "127.", "255.255.", "224.")
 
 
 def codes(window: Window, pieces: Sequence[Piece]) -> Iterator[Found]:
     folded = window.folded
+    may_be_plate = not window.text.isascii()
     for place, piece in enumerate(pieces):
-        found = _of_piece(window, piece) or _plate(window, piece)
+        found = None
+        size = piece.end - piece.begin
+        if size >= LEAST or (size >= _LEAST_CODE and not piece.text.isdigit()):
+            found = _of_piece(window, piece)
+        if found is None and may_be_plate:
+            found = _plate(window, piece)
         if found is not None:
             yield found
         if not piece.text[0].isdigit():
@@ -99,7 +106,7 @@ def codes(window: Window, pieces: Sequence[Piece]) -> Iterator[Found]:
             yield from _ipv4(window, pieces, place)
         if len(piece.text) == 2 or not piece.text.isdigit():
             yield from _insurance(window, piece)
-    if b":" in folded or folded.count(b"-") >= 5:
+    if b":" in folded or (b"-" in folded and folded.count(b"-") >= 5):
         yield from _hexadecimal(window)
 
 
@@ -126,7 +133,7 @@ def _of_piece(window: Window, piece: Piece) -> Found | None:
     text, begin, end = piece.text.upper(), piece.begin, piece.end
     if len(text) >= LEAST and window.stands_free(begin, end) and (kind := wallet(piece.text)):
         return Found("wallet", "medium", begin, end, kind)
-    if not 6 <= len(text) <= 24 or text.isdigit() or not window.stands_free(begin, end):
+    if not _LEAST_CODE <= len(text) <= 24 or text.isdigit() or not window.stands_free(begin, end):
         return None
     raw = text.encode()
     if len(text) == 18 and _CREDIT.first(raw, 0) == 0 and not text[:17].isdigit() and checksums.credit_code(text):

@@ -7,15 +7,17 @@ from collections.abc import Iterator
 from typing import Final
 
 from seekway.core.errors import ConfigError
+from seekway.pipeline.guardrails.clues import clues_in
 from seekway.pipeline.guardrails.detector import Finding, Scan
 from seekway.pipeline.guardrails.literals import Literals
 from seekway.pipeline.guardrails.pii import mail, places
 from seekway.pipeline.guardrails.pii import names as people
 from seekway.pipeline.guardrails.pii.codes import PROVINCES, WECHAT_WORDS, accounts, codes
+from seekway.pipeline.guardrails.pii.idle_numbers import are_idle
 from seekway.pipeline.guardrails.pii.mail import mail as mail_addresses
 from seekway.pipeline.guardrails.pii.numbers import numbers
 from seekway.pipeline.guardrails.pii.spelled import MONTHS, spelled
-from seekway.pipeline.guardrails.pii.window import DIGIT_CHARACTERS, DIGITS, FOLDED, LONGEST, NO_DIGITS, Found, Window
+from seekway.pipeline.guardrails.pii.window import DIGIT_CHARACTERS, DIGITS, FOLDED, LONGEST, Found, Window
 
 CATEGORIES: Final = frozenset(
     {"id_card", "phone", "bank_card", "credit_code", "passport", "permit", "licence", "plate", "address", "account"}
@@ -28,8 +30,6 @@ _MOST_WORDS: Final = 7
 _LONGEST_WORD: Final = 14
 _LONGEST_TOKEN: Final = mail.LONGEST_LOCAL + mail.LONGEST_DOMAIN + 2
 _MONTH_BEGINNINGS: Final = frozenset(month.encode() for month in MONTHS)
-# One look through the text tells whether there is any word that personal data stand beside.
-_CUES: Final = Literals([*people.CUES, *places.CUES, *WECHAT_WORDS])
 _LONGEST_CUE: Final = 18
 # Without these, and without a word that something may follow, there is nothing to find and little to hold.
 _SPEAKING: Final = DIGIT_CHARACTERS | FOLDED | frozenset("@:°")
@@ -127,10 +127,9 @@ class PiiDetector:
         return held
 
     def _all(self, window: Window) -> Iterator[Found]:
-        new = window.folded[window.start :]
-        # A set would be asked for each character.
-        if new.translate(None, NO_DIGITS):
-            pieces = window.pieces()
+        start = window.start
+        new = window.folded[start:]
+        if (pieces := window.pieces()) and not are_idle(window, pieces):
             yield from numbers(window, pieces)
             yield from codes(window, pieces)
             yield from spelled(window, self._categories, pieces)
@@ -139,17 +138,17 @@ class PiiDetector:
         if b"@" in new:
             yield from mail_addresses(window)
         if self._spelled:
-            low = max(0, window.start - _LONGEST_CUE)
-            if _CUES.find(window.text[low:]) or people.has_disguised_cue(window, low):
-                yield from self._by_word(window)
+            yield from self._by_word(window)
 
     def _by_word(self, window: Window) -> Iterator[Found]:
         """What only a word beside it tells."""
-        if "account" in self._categories:
+        low = max(0, window.start - _LONGEST_CUE)
+        clues = clues_in(window.text[low:])
+        if clues.accounts and "account" in self._categories:
             yield from accounts(window)
-        if "name" in self._categories:
+        if "name" in self._categories and (clues.names or people.has_disguised_cue(window, low)):
             yield from people.names(window)
-        if "address" in self._categories and not window.text.isascii():
+        if clues.places and "address" in self._categories:
             yield from places.places(window)
 
     def _held(self, window: Window, start: int) -> int:

@@ -168,19 +168,20 @@ CUES: Final = (
     "Miss",
     "Prof",
 )
-"""Without one of these there is nothing to find here."""
+"""Without one of these, or one of :data:`ANY_CASE`, there is nothing to find here."""
+ANY_CASE: Final = ("name", "called")
 _ENGLISH_TITLES: Final = (b"Mr", b"Ms", b"Dr", b"Miss", b"Prof")
 _LONGEST_ENGLISH: Final = 48
 _MOST_WORDS: Final = 3
 
 
 def has_disguised_cue(window: Window, begin: int) -> bool:
-    """Whether a word that an English name may follow stands after ``begin`` otherwise than :data:`CUES` has it: in mixed case, or in full width."""
+    """Whether a word that an English name may follow stands after ``begin`` in full width."""
+    if window.plain:
+        return False
     folded = window.folded[begin:]
     lower = folded.lower()
-    if b"name" in lower or b"called" in lower:
-        return True
-    return not window.plain and any(title in folded for title in _ENGLISH_TITLES)
+    return b"name" in lower or b"called" in lower or any(title in folded for title in _ENGLISH_TITLES)
 
 
 def names(window: Window) -> Iterator[Found]:

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Final
 
+from seekway.pipeline.guardrails.literals import Literals
 from seekway.pipeline.guardrails.pii import checksums
 from seekway.pipeline.guardrails.pii.window import Found, Piece, Window, joined
 
 _SEPARATORS: Final = frozenset(b" -.()\x01")
-_MOST_BETWEEN: Final = 2
+MOST_BETWEEN: Final = 2
 _MOST_GROUPS: Final = 7
-_LEAST: Final = 5
+LEAST: Final = 5
 _LEAST_GROUPED: Final = 7
 _REGIONS: Final = frozenset(
     [
@@ -83,22 +84,33 @@ _PERMIT_WORDS: Final = ("台胞证", "通行证", "回乡证", "居住证")
 _BIRTH_WORDS: Final = ("生日", "出生", "birthday", "born", "dob", "birth")
 _PASSPORT_WORDS: Final = ("护照", "passport")
 # How the eleven digits of a mobile number are written.
+_MOBILE_SIZES: Final = (11, 13)
 _MOBILE_GROUPS: Final = frozenset({(11,), (3, 4, 4), (4, 4, 3), (3, 3, 5), (3, 8), (7, 4)})
 _LONG_REACH: Final = 48
 _SHORT_REACH: Final = 18
 _QQ_REACH: Final = 10
 _BANK_WORDS: Final = ("银行卡", "卡号", "账号", "帐号", "card", "account")
+_TELEPHONES: Final = ("电话", "手机", "座机", "tel", "phone", "mobile")
+_SSN_GROUPS: Final = (3, 2, 4)
+# With none of these before it, a number is none of those that only a word tells of.
+_BESIDE: Final = Literals(
+    [*_SSN_WORDS, *_TAX_WORDS, *_PERMIT_WORDS, *_PASSPORT_WORDS, *_QQ_WORDS, *_BIRTH_WORDS, *_TELEPHONES]
+)
 
 
 def numbers(window: Window, pieces: list[Piece]) -> Iterator[Found]:
     """The longest reading of the digits from each group on."""
     folded, taken = window.folded, -1
+    last = len(pieces) - 1
     for first, piece in enumerate(pieces):
+        is_short = piece.end - piece.begin < LEAST
+        if is_short and (first == last or pieces[first + 1].begin - piece.end > MOST_BETWEEN):
+            continue  # most numbers are few digits by themselves
         if piece.begin < taken or not window.begins_free(piece.begin):
             continue
         best: Found | None = _ending_in_letter(window, pieces, first)
         for begin, end, digits, lengths in joined(pieces, first, folded, _SEPARATORS, _MOST_GROUPS):
-            if len(digits) < (_LEAST if len(lengths) == 1 else _LEAST_GROUPED):
+            if len(digits) < (LEAST if len(lengths) == 1 else _LEAST_GROUPED):
                 continue
             found = _reading(window, begin, end, digits, lengths)
             if found is not None and (best is None or found.end > best.end):
@@ -110,13 +122,13 @@ def numbers(window: Window, pieces: list[Piece]) -> Iterator[Found]:
 
 def _ending_in_letter(window: Window, pieces: list[Piece], first: int) -> Found | None:
     """A Chinese identity number that ends in X, in one piece or in groups of 6, 8 and 4."""
-    for last in range(first, first + 4):
-        group = pieces[first : last + 1]
-        if len(group) != last - first + 1 or group[-1].text[-1] not in "Xx":
+    for last in range(first, min(first + 4, len(pieces))):
+        if pieces[last].text[-1] not in "Xx":
             continue
+        group = pieces[first : last + 1]
         text = "".join(piece.text for piece in group).upper()
         gaps = [window.folded[a.end : b.begin] for a, b in pairwise(group)]
-        near = all(len(gap) <= _MOST_BETWEEN and _SEPARATORS.issuperset(gap) for gap in gaps)
+        near = all(len(gap) <= MOST_BETWEEN and _SEPARATORS.issuperset(gap) for gap in gaps)
         begin, end = group[0].begin, group[-1].end
         if near and len(text) == 18 and text[:17].isdigit() and _chinese_id(text) and window.stands_free(begin, end):
             return Found("id_card", "high", begin, end, "cn_id_18")
@@ -128,7 +140,7 @@ def _reading(window: Window, begin: int, end: int, digits: str, lengths: tuple[i
     if not window.stands_free(begin, end):
         return None
     size = len(digits)
-    if code is not None or 10 <= size <= 13:
+    if code is not None or size in _MOBILE_SIZES or (10 <= size <= 13 and len(lengths) > 1):
         phone = _phone(window, begin, end, digits, lengths, code)
         if phone is not None:
             return phone
@@ -152,10 +164,17 @@ def _reading(window: Window, begin: int, end: int, digits: str, lengths: tuple[i
     return _by_cue(window, begin, end, digits, lengths)
 
 
+def has_word_beside(window: Window, begin: int) -> bool:
+    """Whether any of the words stands before ``begin`` of which one alone tells what a number is."""
+    return bool(_BESIDE.find(window.before(begin)))
+
+
 def _by_cue(window: Window, begin: int, end: int, digits: str, lengths: tuple[int, ...]) -> Found | None:
     size = len(digits)
+    if lengths != _SSN_GROUPS and not has_word_beside(window, begin):
+        return None
     if size == 9 and checksums.us_ssn(digits):
-        dashed = lengths == (3, 2, 4) and window.folded[begin + 3] == window.folded[begin + 6] == 0x2D
+        dashed = lengths == _SSN_GROUPS and window.folded[begin + 3] == window.folded[begin + 6] == 0x2D
         if dashed or window.cue(begin, _SSN_WORDS):
             return Found("ssn", "high", begin, end, "us_ssn", 0.9)
     if size == 11 and checksums.german_tax_id(digits) and window.cue(begin, _TAX_WORDS, _LONG_REACH):
@@ -173,7 +192,7 @@ def _by_cue(window: Window, begin: int, end: int, digits: str, lengths: tuple[in
         and window.cue(begin, _BIRTH_WORDS)
     ):
         return Found("birth_date", "medium", begin, end, "birth_date", 0.9)
-    if 7 <= size <= 12 and window.cue(begin, ("电话", "手机", "座机", "tel", "phone", "mobile"), _SHORT_REACH):
+    if 7 <= size <= 12 and window.cue(begin, _TELEPHONES, _SHORT_REACH):
         return Found("phone", "medium", begin, end, "phone_cue", 0.8)
     return None
 
@@ -187,11 +206,13 @@ def _with_country(window: Window, begin: int, end: int, digits: str) -> tuple[in
         if begin > 1 and folded[begin - 2] == 0x2B:
             return begin - 2, digits, "+"
         return begin - 1, digits, None
+    if not digits.startswith("00") or not 11 <= len(digits) <= 17:
+        return begin, digits, None
     alone = begin < 2 or folded[begin - 1] != 0x20 or folded[begin - 2] not in b"0123456789"
     grouped = end > begin + 2 and folded[begin + 2] not in b"0123456789"
     if grouped and not window.cue(begin, _PHONE_WORDS):
         return begin, digits, None
-    if alone and digits.startswith("00") and 11 <= len(digits) <= 17:
+    if alone:
         return begin, digits[2:], "00"
     return begin, digits, None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from seekway.pipeline.guardrails.pii.window import Found, Piece, Window
@@ -36,13 +36,14 @@ _STREET: Final = LinearPattern(
 )
 
 
+_STREET_WORDS: Final = (b" St", b" Ave", b" Ro", b" Rd", b" Bo", b" Bl", b" La", b" Ln")
 _STREET_BEGINNINGS: Final = frozenset(bytes((code,)) for code in b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 
 
-def spelled(window: Window, wanted: frozenset[str], pieces: list[Piece]) -> Iterator[Found]:
+def spelled(window: Window, wanted: frozenset[str], pieces: Sequence[Piece]) -> Iterator[Found]:
     """``pieces`` of the window tell, for most texts, that a pattern has nothing to find."""
-    low, folded = window.start, window.folded
-    if "birth_date" in wanted and (b"19" in folded or b"20" in folded):
+    low = window.start
+    if "birth_date" in wanted and may_be_birth_date(window, pieces):
         for begin, last in _DATE.all(window.folded, low):
             end = last if window.text[last - 1].isascii() or window.text[last - 1] in "日号" else last - 1
             ends = not window.text[end - 1].isascii()
@@ -51,20 +52,38 @@ def spelled(window: Window, wanted: frozenset[str], pieces: list[Piece]) -> Iter
                 yield Found("birth_date", "medium", begin, end, "birth_date", 0.9)
     if "coordinates" in wanted:
         yield from _points(window, low, pieces)
-    if "address" in wanted and any(
-        folded[piece.end : piece.end + 1] == b" " and folded[piece.end + 1 : piece.end + 2] in _STREET_BEGINNINGS
-        for piece in pieces
-    ):
+    if "address" in wanted and may_be_street(window, pieces):
         for begin, end in _STREET.all(window.folded, low):
             if window.stands_free(begin, end):
                 yield Found("address", "medium", begin, end, "en_address", 0.8)
 
 
-def _points(window: Window, low: int, pieces: list[Piece]) -> Iterator[Found]:
+def may_be_birth_date(window: Window, pieces: Sequence[Piece]) -> bool:
+    """Whether there is a year, and a word that says of whose birth; most texts that hold years have none."""
+    for piece in pieces:
+        if "19" in piece.text or "20" in piece.text:
+            lower = window.text.lower()
+            return any(word in lower for word in _BIRTH_WORDS)
+    return False
+
+
+def may_be_street(window: Window, pieces: Sequence[Piece]) -> bool:
+    """Whether a word with a capital or a number follows a number, and there is any word that a street's name ends with."""
+    folded = window.folded
+    for piece in pieces:
+        after = folded[piece.end : piece.end + 2]
+        if after[:1] == b" " and after[1:] in _STREET_BEGINNINGS:
+            return any(word in folded for word in _STREET_WORDS)
+    return False
+
+
+def _points(window: Window, low: int, pieces: Sequence[Piece]) -> Iterator[Found]:
     # Three places behind the point are a piece of their own.
-    has_places = any(
-        piece.end - piece.begin > 2 and window.folded[piece.begin - 1 : piece.begin] == b"." for piece in pieces
-    )
+    has_places = [
+        piece
+        for piece in pieces
+        if piece.end - piece.begin > 2 and window.folded[piece.begin - 1 : piece.begin] == b"."
+    ]
     for begin, end in _POINT.all(window.folded, low) if has_places else ():
         parts = window.folded[begin:end].translate(None, b"NSns\x03").replace(b",", b" ").replace(b"?", b" ").split()
         latitude, longitude = (abs(float(part)) for part in (parts[0], parts[-1]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import compress
 
 from seekway.core.sections.guardrails import DETECTORS, Action, OnFailure, PartName
 from seekway.observability.guardrail_figures import DetectorFigures
@@ -79,10 +80,16 @@ class Part:
     slow: bool = field(init=False)
     quick: Part = field(init=False)
     """Without the slow detectors: for texts to embed or to rank."""
+    changing: tuple[Watch, ...] = field(init=False)
+    """Those whose findings may change a text; ``noting`` are the others."""
+    noting: tuple[Watch, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         watches = self.watches
         slow = any(watch.slow for watch in watches)
+        changing = [self.actions.may_change(watch.detector.name) for watch in watches]
+        object.__setattr__(self, "changing", tuple(compress(watches, changing)))
+        object.__setattr__(self, "noting", tuple(compress(watches, [not one for one in changing])))
         object.__setattr__(self, "slow", slow)
         quick = tuple(watch for watch in watches if not watch.slow)
         object.__setattr__(self, "quick", replace(self, watches=quick, digest=self.digest[::-1]) if slow else self)

@@ -41,6 +41,7 @@ class Tail(NamedTuple):
 
 
 _NOTHING = Released("", 0)
+_NO_TAIL = Tail("", "")
 
 
 class TextReviewer:
@@ -51,6 +52,7 @@ class TextReviewer:
     then whenever :data:`NOTED_AT_ONCE` characters have come, and at the end, for which :meth:`leave` stands where the text is broken off; where it is
     closed nothing goes on that they could not look through.
     ``tail`` is what went before of a text that was settled and goes on all the same: what begins there cannot be taken back, but no more of it goes out.
+    ``whole``: all of it comes at once, so that nothing waits for anything.
     ``on_found`` hears of each finding once, when its place is released; ``on_failed`` of a detector that raised, after which the text is refused
     with ``ReviewUnavailable`` or, by the policy, goes on without it.
     """
@@ -58,11 +60,21 @@ class TextReviewer:
     __slots__ = ("_at_once", "_changing", "_enough", "_noting", "_unnoted")
 
     def __init__(
-        self, part: Part, on_found: OnFound, on_failed: OnFailed, own: Sequence[Watch] = (), *, tail: Tail | None = None
+        self,
+        part: Part,
+        on_found: OnFound,
+        on_failed: OnFailed,
+        own: Sequence[Watch] = (),
+        *,
+        tail: Tail | None = None,
+        whole: bool = False,
     ) -> None:
-        watches = (*part.watches, *own)
-        changing = tuple(watch for watch in watches if part.actions.may_change(watch.detector.name))
-        noting = tuple(watch for watch in watches if watch not in changing)
+        changing, noting = (part.watches, ()) if whole else (part.changing, part.noting)
+        for watch in own:
+            if whole or part.actions.may_change(watch.detector.name):
+                changing = (*changing, watch)
+            else:
+                noting = (*noting, watch)
         self._changing = _Held(part, changing, on_found, on_failed, tail) if changing else None
         self._noting = _Held(part, noting, on_found, on_failed) if noting else None
         self._unnoted = ""
@@ -113,10 +125,10 @@ class _Held:
     ) -> None:
         self._part = part
         self._watches = watches
-        self._context_chars = max((watch.detector.context_chars for watch in watches), default=0)
         self._on_found = on_found
         self._on_failed = on_failed
-        self._context, self._held = ("", "") if tail is None else tail
+        self._context, self._held = _NO_TAIL if tail is None else tail
+        self._context_chars = -1
         self._covered = len(self._held)
         """So many of the held characters lie in a passage whose stand-in has gone out."""
 
@@ -156,6 +168,9 @@ class _Held:
             figures.seconds += now - then
             then = now
         if not found and not self._covered:
+            if final:
+                self._held = ""
+                return Released(held, len(held))
             return self._release_clean(whole, held, start, safe)
         return self._release(whole, start, max(safe, start), found)
 
@@ -215,6 +230,8 @@ class _Held:
 
     def _keep_context(self, passed: str) -> None:
         chars = self._context_chars
+        if chars < 0:  # of a text that comes whole it is never asked for
+            chars = self._context_chars = max([watch.detector.context_chars for watch in self._watches], default=0)
         self._context = passed[-chars:] if chars else ""
 
     def _tell(self, judged: Sequence[Judged]) -> None:

@@ -39,14 +39,14 @@ class Passage(msgspec.Struct, frozen=True, gc=False):
 class Verdict(msgspec.Struct, frozen=True):
     """``judged`` in order of place, without what the policy passes over; ``action`` is the most severe of them.
 
-    ``failed`` are detectors that raised; ``seconds`` is each detector's time.
+    ``failed`` are detectors that raised; ``seconds`` is each detector's time, in the order in which they were asked.
     """
 
     action: Action = "pass"
     judged: tuple[Judged, ...] = ()
     passages: tuple[Passage, ...] = ()
     failed: tuple[str, ...] = ()
-    seconds: dict[str, float] = {}
+    seconds: tuple[float, ...] = ()
 
 
 def most_severe(judged: Iterable[Judged]) -> Action:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
+from seekway.pipeline.guardrails.clues import SECRET_WORDS, clues_in
 from seekway.pipeline.guardrails.detector import Finding, Scan
-from seekway.pipeline.guardrails.literals import Literals
 from seekway.pipeline.guardrails.secrets import chance, private_keys
 from seekway.pipeline.guardrails.secrets.assigned import (
     CONTEXT,
     CUES,
-    SCHEMES,
     URL,
     assigned,
     scheme_token,
@@ -24,8 +23,6 @@ from seekway.pipeline.guardrails.secrets.private_keys import private_key
 from seekway.pipeline.guardrails.secrets.runs import Value, run_end
 
 _FORM_OF: Final = {form.beginning: form for form in FORMS}
-_WORDS: Final = (*_FORM_OF, private_keys.BEGINNING, URL, *SCHEMES, *CUES)
-_LITERALS: Final = Literals(_WORDS)
 # The ends of a text that may become the beginning of a token; what stands behind a word begins after it.
 _BEGUN: Final = frozenset(
     form.beginning[:size] for form in FORMS if not form.after for size in range(1, len(form.beginning))
@@ -51,13 +48,13 @@ class SecretDetector:
         else:
             base = 0
         safe = len(text) if final else _begun(text, start)
-        hits = _LITERALS.find(text)
+        hits = clues_in(text).secrets
         if not hits:
             return Scan((), safe + base)
         found, safe = self._scan(text, start, hits, safe, final=final)
         return Scan([_moved(one, base) for one in found] if base else found, safe + base)
 
-    def _scan(self, text: str, start: int, hits: list[tuple[int, int, int]], safe: int, *, final: bool) -> Scan:
+    def _scan(self, text: str, start: int, hits: Sequence[tuple[int, int, int]], safe: int, *, final: bool) -> Scan:
         values = [value for value in _values(text, hits) if value.begin >= start]
         if not final:
             safe = min([safe, *(value.begin for value in values if value.open)])
@@ -73,9 +70,9 @@ class SecretDetector:
         return Scan(findings, safe)
 
 
-def _values(text: str, hits: list[tuple[int, int, int]]) -> Iterator[Value]:
+def _values(text: str, hits: Sequence[tuple[int, int, int]]) -> Iterator[Value]:
     for number, begin, end in hits:
-        word = _WORDS[number]
+        word = SECRET_WORDS[number]
         form = _FORM_OF.get(word)
         if form is not None:
             value = _token(text, begin, end, form)

@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Collection, Mapping
 from typing import Final
 
-from ahocorasick_rs import AhoCorasick, Implementation
+from ahocorasick_rs import AhoCorasick, BytesAhoCorasick, Implementation
 
 SHORT: Final = 4
 """So many letters of a key say mostly which it is."""
@@ -15,12 +15,10 @@ SHORT: Final = 4
 class Automaton:
     """Finds every occurrence of every key, overlapping ones too; ``meanings[k]`` is what key ``k`` stands for."""
 
-    def __init__(self, keys: Mapping[str, tuple[int, ...]], *, quick_to_build: bool = False) -> None:
+    def __init__(self, keys: Mapping[str, tuple[int, ...]]) -> None:
         self.meanings = list(keys.values())
-        # The contiguous form builds in half the time of the one that the library chooses, and scans as fast;
-        # the other one builds faster still, where keys are long, and scans half as fast.
-        form = Implementation.NoncontiguousNFA if quick_to_build else Implementation.ContiguousNFA
-        self._automaton = AhoCorasick(keys, implementation=form) if keys else None
+        # This form builds in half the time of the one that the library chooses, and scans as fast.
+        self._automaton = AhoCorasick(keys, implementation=Implementation.ContiguousNFA) if keys else None
 
     def __bool__(self) -> bool:
         return self._automaton is not None
@@ -28,6 +26,24 @@ class Automaton:
     def find(self, text: str) -> list[tuple[int, int, int]]:
         """Tuples of key, start and end."""
         return self._automaton.find_matches_as_indexes(text, overlapping=True) if self._automaton is not None else []
+
+
+class AsciiAutomaton:
+    """An :class:`Automaton` whose keys are in ASCII: over bytes a look costs a quarter less. No key has a question mark."""
+
+    def __init__(self, keys: Mapping[str, tuple[int, ...]]) -> None:
+        self.meanings = list(keys.values())
+        self._automaton = (
+            BytesAhoCorasick([key.encode() for key in keys], implementation=Implementation.ContiguousNFA)
+            if keys
+            else None
+        )
+
+    def find(self, text: str) -> list[tuple[int, int, int]]:
+        """Tuples of key, start and end, in any text."""
+        if self._automaton is None:
+            return []
+        return self._automaton.find_matches_as_indexes(text.encode("ascii", "replace"), overlapping=True)
 
 
 class Prefixes:

@@ -12,7 +12,7 @@ import msgspec
 
 from seekway.pipeline.guardrails.normalise.characters import END, FIRST_HAN, characters, sounds, splits
 from seekway.pipeline.guardrails.normalise.folded import letters_of
-from seekway.pipeline.guardrails.words.automaton import Automaton, Prefixes
+from seekway.pipeline.guardrails.words.automaton import AsciiAutomaton, Automaton, Prefixes
 from seekway.pipeline.guardrails.words.word_list import Term, WordList
 
 # What a key of the automaton over the letters stands for: the number of an entry, times four, and one of these.
@@ -51,8 +51,15 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     is_han: bool
 
 
+_AS_LEET: Final = bytes.maketrans(
+    "".join([*LEET, "l"]).encode(), "".join([*[meant[0] for meant in LEET.values()], "i"]).encode()
+)
+
+
 def read_as_leet(letters: str) -> str:
     """One spelling for what digits and signs may stand for; ``l`` becomes ``i``, since ``1`` may be either."""
+    if letters.isascii():
+        return letters.encode().translate(_AS_LEET).decode()
     for sign, meant in LEET.items():
         letters = letters.replace(sign, meant[0])
     return letters.replace("l", "i")
@@ -165,15 +172,21 @@ class Index:
             if pinyin.isascii() and pinyin.isalpha()
         ]
         by_code = _grouped((code, number) for number, code, _ in read)
-        by_pinyin = _grouped((pinyin, number) for number, _, pinyin in read)
+        by_pinyin = _grouped((pinyin, ~number) for number, _, pinyin in read)
         self.sounds = Automaton(by_code)
         self.sound_prefixes = Prefixes(by_code)
-        self.pinyin = Automaton(by_pinyin, quick_to_build=True)
+        self._make_alphabet(by_pinyin)
         self._pinyin_keys = sorted(by_pinyin)
         heads = {key[:3] for key in by_pinyin}
         self.pinyin_heads = heads | {head[:2] for head in heads} | {head[:1] for head in heads}
         self.most_characters = max((len(code) for code in by_code), default=0)
         self.pinyin_most = max(map(len, by_pinyin), default=0)
+
+    def _make_alphabet(self, by_pinyin: dict[str, tuple[int, ...]]) -> None:
+        """What letters of ASCII alone can be, as they are or in pinyin, whose numbers are inverted: one look costs half of two."""
+        plain = {key: meaning for key, meaning in self.meanings.items() if key.isascii()}
+        both = {key: plain[key] + by_pinyin[key] for key in plain.keys() & by_pinyin.keys()}
+        self.alphabet = AsciiAutomaton(plain | by_pinyin | both)
 
     def pinyin_may_become(self, spelled: str) -> bool:
         """True where ``spelled`` is the beginning of a key in pinyin, and not all of it."""

@@ -35,19 +35,17 @@ class FirstLook:
             len(raw) != len(new)
             or letters[-1] == letters[-2:-1]
             or has_signs(new)
-            or self._index.letters.find(letters)
             or len(raw) - len(raw.rstrip(SEPARATOR)) > SEPARATORS
         ):
             return None
+        index = self._index
         if letters.isascii():
-            return self._after_words(text, start, raw, letters)
-        return self._after_characters(start, raw, letters)
+            return None if index.alphabet.find(letters) else self._after_words(text, start, raw)
+        return None if index.letters.find(letters) else self._after_characters(start, raw, letters)
 
-    def _after_words(self, text: str, start: int, raw: str, letters: str) -> int | None:
+    def _after_words(self, text: str, start: int, raw: str) -> int:
         """What an alphabet writes begins where a word does: only those places are asked for."""
         index = self._index
-        if index.pinyin.find(letters):
-            return None
         prefixes, heads, most = index.prefixes, index.pinyin_heads, self._most
         short = prefixes.short
         at = size = len(raw)

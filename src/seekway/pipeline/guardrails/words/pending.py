@@ -65,7 +65,7 @@ class Tail:
                 self._read_parts(letters, has_pairs=reading.has_parts)
             if reading.codes:
                 self._note(index.sound_prefixes.starts(reading.codes), folded)
-        if index.pinyin:
+        if index.sounds:
             self._read_pinyin(letters)
 
     def _read_words(self) -> None:

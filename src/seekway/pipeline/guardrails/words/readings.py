@@ -30,7 +30,7 @@ from seekway.pipeline.guardrails.words.judge import Span, Verdict, judge, judge_
 from seekway.pipeline.guardrails.words.parts import composed
 
 _SIGNS = tuple(sign for sign in LEET if not sign.isdigit())
-_LEET_DIGITS = tuple(sign for sign in LEET if sign.isdigit())
+_DIGITS_AS_ONE = bytes([0x30 if chr(code) in LEET and chr(code).isdigit() else 0x20 for code in range(256)])
 _ARRAY_CHARS = 100  # from here on arrays are faster than loops
 
 
@@ -61,16 +61,18 @@ class Reading:
         self.has_leet = bool(index.leet) and (not letters.isalpha() or has_signs(folded.text))
         if not letters:
             return
-        hits = index.letters.find(letters)
-        if hits:
-            self._read_letters(hits)
-        is_ascii = letters.isascii()
-        has_alphabet = is_ascii or letters.islower()
-        if index.sounds:
-            if not is_ascii:
+        if letters.isascii():
+            has_alphabet = True
+            if hits := index.alphabet.find(letters):
+                self._read_letters(hits, index.alphabet.meanings)
+        else:
+            has_alphabet = letters.islower()
+            if hits := index.letters.find(letters):
+                self._read_letters(hits, index.letters.meanings)
+            if index.sounds:
                 self._read_sounds()
-            if has_alphabet:
-                self._read_pinyin(is_ascii=is_ascii)
+                if has_alphabet:
+                    self._read_pinyin()
         if self.has_leet and has_alphabet:
             self._read_leet()
 
@@ -78,10 +80,15 @@ class Reading:
         if verdict is not Verdict.NO and not span.is_too_long():
             self.matches.append(Match(number, span, verdict, score))
 
-    def _read_letters(self, hits: list[tuple[int, int, int]]) -> None:
+    def _read_letters(self, hits: list[tuple[int, int, int]], meanings: Sequence[tuple[int, ...]]) -> None:
         index = self._index
         for key, begin, end in hits:
-            for meaning in index.letters.meanings[key]:
+            for meaning in meanings[key]:
+                if meaning < 0:
+                    span = Span(self._folded, begin, end, final=self._final)
+                    starts = list(range(end - begin + 1))
+                    self._add(~meaning, span, _judge_pinyin(span, index.entries[~meaning], starts), 0.8)
+                    continue
                 kind = meaning & 3
                 if kind in {TERM, ALLOWED}:
                     entry = index.entries[meaning >> 2]
@@ -124,12 +131,9 @@ class Reading:
                     if max(span.gaps) <= Gap.ODD or (len(entry.letters) >= 4 and min(span.gaps) > Gap.INVISIBLE):
                         self._add(number, span, judge(span, entry), 0.8)
 
-    def _read_pinyin(self, *, is_ascii: bool) -> None:
-        """Terms in pinyin, or with some of their characters in pinyin, which stand near letters of an alphabet."""
+    def _read_pinyin(self) -> None:
+        """Terms with some of their characters in pinyin, or in pinyin beside Chinese, which stand near letters of an alphabet."""
         letters = self._folded.letters
-        if is_ascii:
-            self._read_pinyin_of(0, letters, letters)
-            return
         spelled = sounds().spelled
         if len(letters) < _ARRAY_CHARS:
             self._read_pinyin_of(0, letters, letters.translate(spelled))
@@ -144,16 +148,20 @@ class Reading:
 
     def _read_pinyin_of(self, base: int, letters: str, spelled: str) -> None:
         index = self._index
-        hits = index.pinyin.find(spelled)
+        meanings = index.alphabet.meanings
+        hits = index.alphabet.find(spelled)
         if not hits:
             return
         starts = _starts(letters, spelled)
         for key, begin, end in hits:
+            numbers = [~meaning for meaning in meanings[key] if meaning < 0]
+            if not numbers:
+                continue
             first, last = bisect_left(starts, begin), bisect_left(starts, end) - 1
             if starts[first] != begin or starts[last + 1] != end or not letters[first : last + 1].islower():
                 continue  # a part of a syllable, or characters alone
             span = Span(self._folded, base + first, base + last + 1, final=self._final)
-            for number in index.pinyin.meanings[key]:
+            for number in numbers:
                 verdict = _judge_pinyin(
                     span, index.entries[number], [start - begin for start in starts[first : last + 2]]
                 )
@@ -196,11 +204,9 @@ class Reading:
 
 def _around_digits(letters: str, reach: int) -> tuple[int, int]:
     """From ``reach`` letters before the first digit that may stand for a letter to as many behind the last one."""
-    found = [at for digit in _LEET_DIGITS if (at := letters.find(digit)) >= 0]
-    if not found:
-        return 0, 0
-    last = max(letters.rfind(digit) for digit in _LEET_DIGITS)
-    return max(0, min(found) - reach), last + reach + 1
+    digits = letters.encode("ascii", "replace").translate(_DIGITS_AS_ONE)
+    first = digits.find(b"0")
+    return (0, 0) if first < 0 else (max(0, first - reach), digits.rfind(b"0") + reach + 1)
 
 
 def _codes(letters: str) -> npt.NDArray[np.uint32]:
