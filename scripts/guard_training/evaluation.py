@@ -12,8 +12,11 @@ from scripts.guard_training.folds import FOLDS, Way, fold_of
 from scripts.guard_training.learning import Floats, Model, Prepared, logits, train
 
 HARD = ("/benign.", "code-")
-HARD_SHARE = 0.1
-"""Texts written to be mistaken for attacks, and code that handles prompts, count for so much of harmless text when the threshold is taken."""
+HARD_SHARE = 0.05
+"""Texts written to be mistaken for attacks, and code that handles prompts, count for so much of harmless text when the threshold is taken.
+
+With a tenth, everyday text raised an alarm in 0.0 to 0.2% of cases, where 1% was asked for; with 0.03, English messages did in 1.1%.
+"""
 
 COMMON_SOURCE = 500
 
