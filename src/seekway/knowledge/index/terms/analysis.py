@@ -119,7 +119,8 @@ def _stop_terms() -> frozenset[str]:
 def _words() -> rjieba.Jieba:
     import rjieba
 
-    return rjieba.Jieba()
+    # The package has read its dictionary when it was imported: another object would hold all of it once more, 26 MB.
+    return rjieba._DEFAULT_JIEBA  # pyright: ignore[reportPrivateUsage] - its module's functions are this one's methods
 
 
 @cache
