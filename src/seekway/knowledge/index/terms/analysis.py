@@ -13,12 +13,10 @@ import re
 import unicodedata
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Final, Protocol, cast
+from typing import Final, Protocol, cast
 
+from seekway.knowledge.index.terms.dictionary import dictionary
 from seekway.knowledge.index.terms.stop_words import STOP_WORDS
-
-if TYPE_CHECKING:
-    import rjieba
 
 MAX_TERM: Final = 64
 """Characters; what is longer is no word (a key, an address' code) and is cut."""
@@ -64,8 +62,7 @@ def folded(text: str) -> str:
 
 
 def warm_up() -> None:
-    """Load the dictionary, 0.1 s of a core; not on the event loop."""
-    _words()
+    """Load dictionary, stemmer and tables, some 20 ms of a core; not on the event loop."""
     terms("预热 running")
 
 
@@ -87,14 +84,12 @@ def _terms(text: str, without: frozenset[str]) -> list[str]:
 
 
 def _han(run: str, without: frozenset[str]) -> list[str]:
-    words = _words()
     found: list[str] = []
-    for word in words.cut(run, False):
+    for word, within in dictionary().words(run):
         if word in without:
             continue
-        if len(word) > 2:
-            found += words.cut_for_search(word, False)
-        elif len(word) == 2:
+        if len(word) > 1:
+            found += within
             found.append(word)
         found += word
     return found
@@ -113,14 +108,6 @@ def _latin(run: str) -> list[str]:
 @cache
 def _stop_terms() -> frozenset[str]:
     return frozenset((*STOP_WORDS, *(term for word in STOP_WORDS if word.isascii() for term in terms(word))))
-
-
-@cache
-def _words() -> rjieba.Jieba:
-    import rjieba
-
-    # The package has read its dictionary when it was imported: another object would hold all of it once more, 26 MB.
-    return rjieba._DEFAULT_JIEBA  # pyright: ignore[reportPrivateUsage] - its module's functions are this one's methods
 
 
 @cache
