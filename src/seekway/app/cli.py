@@ -9,15 +9,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NoReturn, cast
+from typing import Any, Final, NoReturn, cast
 
 import click
 
 from seekway.app.terminal import stop_on_signals
 from seekway.core.errors import SeekwayError
 from seekway.core.settings import Settings, load_settings, set_library_switches
+from seekway.observability.lean_structlog import import_without_rich
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("seekway.app.commands.up:up", "Serve gateway, model service and engines on this machine."),
@@ -37,6 +37,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("seekway.app.commands.doctor:doctor", "What is installed, what would be used, what is wrong."),
 }
 """Subcommand to ``module:attribute`` and its line in the help, which so needs none of the modules; in the help's order."""
+
+_SERVE: Final = frozenset({"up", "gateway", "model-server"})
+"""What they hold they hold for days."""
 
 CONTEXT_SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -97,6 +100,8 @@ class OneLineErrors(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
+        if cmd_name in _SERVE:
+            import_without_rich()
         module, _, attribute = COMMANDS[cmd_name][0].partition(":")
         return cast("click.Command", getattr(import_module(module), attribute))
 
@@ -117,7 +122,7 @@ def _fail(message: str, code: int) -> NoReturn:
     help="Settings file; otherwise $SEEKWAY_CONFIG, then seekway.toml in this directory.",
 )
 @click.option("--debug", is_flag=True, expose_value=False, help="Show where an unexpected error happened.")
-@click.version_option(version("seekway"), prog_name="seekway", message="%(prog)s %(version)s")
+@click.version_option(package_name="seekway", prog_name="seekway", message="%(prog)s %(version)s")
 @click.pass_context
 def main(ctx: click.Context, config: Path | None) -> None:
     """DeepSeek in production with one command.

@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import msgspec
-import uvloop
 from structlog.typing import FilteringBoundLogger
 
 from seekway.app.status import Failed, StatusChannel
@@ -21,6 +20,9 @@ Serve = Callable[[StatusChannel, FilteringBoundLogger], Awaitable[None]]
 
 def run_served(log_settings: LogSettings, status_fd: int | None, serve: Serve) -> None:
     """Run ``serve`` on uvloop until it returns; a refusal to start goes to the supervisor, or up to the command line."""
+    # Whoever only starts such processes has no use for it.
+    import uvloop
+
     channel = StatusChannel(status_fd)
     log = make_logger(log_settings)
     try:

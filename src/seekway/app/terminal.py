@@ -1,4 +1,7 @@
-"""How commands talk to a person: colours where there is a terminal and NO_COLOR is not set, plain lines elsewhere."""
+"""How commands talk to a person: colours where there is a terminal and NO_COLOR is not set, plain lines elsewhere.
+
+Rich is imported by whoever shows something: processes that serve show nothing.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +10,11 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from types import FrameType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    TaskProgressColumn,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
 
 _LINE_EVERY_S = 10.0
 _WIDE = 200
@@ -26,12 +22,16 @@ _WIDE = 200
 
 def output() -> Console:
     """Standard output: what was asked for. Without a terminal no table is folded, so that lines can be searched."""
+    from rich.console import Console
+
     console = Console(highlight=False, soft_wrap=True, markup=False)
     return console if console.is_terminal else Console(highlight=False, soft_wrap=True, markup=False, width=_WIDE)
 
 
 def messages() -> Console:
     """Standard error: progress and notes, so that a pipe gets only what was asked for."""
+    from rich.console import Console
+
     return Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
 
@@ -74,6 +74,8 @@ class Bar:
 @contextmanager
 def bytes_bar(title: str) -> Generator[Bar]:
     """A bar for a download: bytes, speed, time left."""
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
     console = messages()
     columns = (
         TextColumn("{task.description}"),
@@ -89,6 +91,8 @@ def bytes_bar(title: str) -> Generator[Bar]:
 @contextmanager
 def steps_bar(title: str) -> Generator[Bar]:
     """A bar for a computation: percent, time left."""
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
     console = messages()
     columns = (
         TextColumn("{task.description:<36}"),

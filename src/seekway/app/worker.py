@@ -7,12 +7,15 @@ import sys
 from collections.abc import Sequence
 
 from seekway.core.errors import StartupError
-from seekway.engine.loading import load_local_model
-from seekway.engine.worker.entry import worker_process
+from seekway.observability.lean_structlog import import_without_rich
 
 
 def main(argv: Sequence[str]) -> int:
     """Serve until the service ends it; returns the exit status."""
+    import_without_rich()
+    from seekway.engine.loading import load_local_model
+    from seekway.engine.worker.entry import worker_process
+
     try:
         return worker_process(argv, load_local_model)
     except StartupError as error:

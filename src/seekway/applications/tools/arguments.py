@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError, ValidationError, best_match  # pyright: ignore[reportUnknownVariableType]
 
 from seekway.applications.tools.tool import RunnableTool
 from seekway.core.errors import ToolFailed
 
+if TYPE_CHECKING:
+    from jsonschema import ValidationError
+
 
 def read_arguments(tool: RunnableTool, text: str) -> dict[str, Any]:
     """Raises ``ToolFailed`` with what is wrong, so that the model can write them anew."""
+    # Only when a tool is called.
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import SchemaError, best_match  # pyright: ignore[reportUnknownVariableType]
+
     try:
         found: object = msgspec.json.decode(text or "{}")
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
-import aiohttp
 import yaml
 from structlog.typing import FilteringBoundLogger
 
@@ -15,7 +15,6 @@ from seekway.applications.definition import ToolUse
 from seekway.applications.records import AppRecord
 from seekway.applications.tools.concealment import concealing
 from seekway.applications.tools.current_time import CurrentTime
-from seekway.applications.tools.http_service import HttpTool, read_at_most
 from seekway.applications.tools.knowledge_search import FindSources, KnowledgeSearch
 from seekway.applications.tools.mcp_server import McpServer
 from seekway.applications.tools.openapi import Operation, read_operations
@@ -23,6 +22,10 @@ from seekway.applications.tools.tool import RunnableTool
 from seekway.core.errors import ConfigError, ToolFailed
 from seekway.core.sections.tools import ToolProviderSettings
 
+if TYPE_CHECKING:
+    import aiohttp
+
+_HTTP: Final = "seekway.applications.tools.http_service"
 _MOST_SPEC_BYTES: Final = 4 * 1024 * 1024
 Secrets = Callable[[ToolProviderSettings], tuple[dict[str, str], dict[str, str]]]
 
@@ -50,6 +53,9 @@ class Toolbox:
         self._specs: dict[str, tuple[str, tuple[Operation, ...]]] = {}
         self._servers: dict[str, McpServer] = {}
         self._reading = asyncio.Lock()
+        if any(one.kind == "openapi" for one in providers):
+            # aiohttp comes with it, 8 MB: not without such a tool, and not in the middle of a question.
+            import_module(_HTTP)
 
     async def tools_of(self, app: AppRecord) -> dict[str, RunnableTool]:
         """By name, each once. Raises ``ToolFailed`` or ``ConfigError`` for one that cannot be had: an agent that lacks a tool would make things up."""
@@ -85,6 +91,10 @@ class Toolbox:
                 return concealing(_some(chosen, use), self._keys(use.provider, "mcp"))
 
     async def _operations(self, use: ToolUse) -> Sequence[RunnableTool]:
+        import aiohttp
+
+        from seekway.applications.tools.http_service import HttpTool
+
         settings = self._provider(use.provider, "openapi")
         address, operations = await self._spec(settings)
         headers, _ = self._secrets(settings)
@@ -125,6 +135,10 @@ class Toolbox:
                 raise ConfigError(
                     f"tools: {settings.name}: {settings.spec} cannot be read: {error.strerror}."
                 ) from error
+        import aiohttp
+
+        from seekway.applications.tools.http_service import read_at_most
+
         timeout = aiohttp.ClientTimeout(total=settings.timeout_s)
         headers, _ = self._secrets(settings)
         try:

@@ -22,6 +22,9 @@ _MODULE: Final = "seekway.knowledge.parsing.reader_child"
 _FILES_A_PROCESS: Final = 200
 """After so many it is ended, so that what a parser leaks comes back."""
 
+_IDLE_S: Final = 20.0
+"""For the next file to come before a process is ended, which holds 22 MB; another starts in 0.1 s."""
+
 _LAST_S: Final = 5.0
 """For a process that has closed its pipe to be gone."""
 
@@ -29,16 +32,23 @@ _LAST_S: Final = 5.0
 class DocumentReader:
     """Reads at most ``processes`` files at a time, each within ``memory_mib`` of address space, ``seconds`` of processor time and three times as long by the clock.
 
-    Processes are started when they are needed. To be closed.
+    Processes are started when they are needed, and ended when for ``idle_s`` there is nothing to read. To be closed.
     """
 
     def __init__(
-        self, *, processes: int = 1, memory_mib: int = 1536, seconds: int = 60, bounds: Bounds | None = None
+        self,
+        *,
+        processes: int = 1,
+        memory_mib: int = 1536,
+        seconds: int = 60,
+        bounds: Bounds | None = None,
+        idle_s: float = _IDLE_S,
     ) -> None:
         self._slots = asyncio.Semaphore(processes)
         self._memory_mib = memory_mib
         self._seconds = seconds
         self._bounds = bounds or Bounds()
+        self._idle_s = idle_s
         self._idle: list[_Reader] = []
         self._encoder = msgspec.msgpack.Encoder()
         self._decoder = msgspec.msgpack.Decoder(Answer)
@@ -51,7 +61,7 @@ class DocumentReader:
             )
         task = self._encoder.encode(ReadTask(data, filename, mime, self._bounds))
         async with self._slots:
-            reader = self._idle.pop() if self._idle else await self._start()
+            reader = self._again() or await self._start()
             try:
                 async with asyncio.timeout(3 * self._seconds):
                     frame = await reader.ask(task)
@@ -62,7 +72,7 @@ class DocumentReader:
                 raise self._ended(filename, await reader.end()) from error
             finally:
                 if reader.usable:
-                    self._idle.append(reader)
+                    self._rest(reader)
                 else:
                     await reader.end()
         if answer.parsed is not None:
@@ -70,8 +80,26 @@ class DocumentReader:
         raise error_from_code(answer.code, answer.message, param="file")
 
     async def close(self) -> None:
-        while self._idle:
-            await self._idle.pop().end()
+        while (reader := self._again()) is not None:
+            await reader.end()
+
+    def _rest(self, reader: _Reader) -> None:
+        self._idle.append(reader)
+        reader.waiting = asyncio.get_running_loop().call_later(self._idle_s, self._retire, reader)
+
+    def _again(self) -> _Reader | None:
+        """The one that waits the shortest, so that the others come to their end."""
+        if not self._idle:
+            return None
+        reader = self._idle.pop()
+        if reader.waiting is not None:
+            reader.waiting.cancel()
+        return reader
+
+    def _retire(self, reader: _Reader) -> None:
+        # The loop itself reaps what it started.
+        self._idle.remove(reader)
+        reader.kill()
 
     async def _start(self) -> _Reader:
         try:
@@ -104,6 +132,7 @@ class _Reader:
         self._process = process
         self._files = 0
         self.usable = True
+        self.waiting: asyncio.TimerHandle | None = None
 
     async def ask(self, task: bytes) -> bytes:
         """Raises ``IncompleteReadError`` or ``ConnectionError`` when the process ends."""
@@ -119,6 +148,11 @@ class _Reader:
         self.usable = self._files < _FILES_A_PROCESS
         return frame
 
+    def kill(self) -> None:
+        self.usable = False
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+
     async def end(self) -> int:
         """Its exit status: what it ended with, else of being ended."""
         self.usable = False
@@ -127,6 +161,5 @@ class _Reader:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_LAST_S):
                     return await self._process.wait()
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
+        self.kill()
         return await self._process.wait()

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import jsonschema
 import msgspec
-from jsonschema.protocols import Validator
-from jsonschema.validators import validator_for
 
 from seekway.core.errors import ConfigError
 from seekway.pipeline.guardrails.detector import Finding
 from seekway.pipeline.guardrails.rules.pattern_detector import Pattern, PatternDetector
+
+if TYPE_CHECKING:
+    from jsonschema.protocols import Validator
 
 _NAME: Final = "format"
 _CITATION: Final = Pattern("citation", r"(?:\[(?:\^|citation:)?[0-9]{1,3}\]|【[^】\n]{1,60}】)", "format", "medium")
@@ -71,6 +71,10 @@ class FormatCheck:
 
 
 def _validator(schema: dict[str, Any]) -> Validator:
+    # Only where a schema is asked for.
+    import jsonschema
+    from jsonschema.validators import validator_for
+
     kind = validator_for(schema, default=jsonschema.Draft202012Validator)
     try:
         kind.check_schema(schema)

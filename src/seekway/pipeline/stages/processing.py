@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from seekway.core.sections.processing import ProcessingSettings
 from seekway.pipeline.stage import RequestStage, StreamStage
-from seekway.pipeline.stages.apply_template import ApplyTemplate
 from seekway.pipeline.stages.detect_language import DetectLanguage
 from seekway.pipeline.stages.format_citations import CitationStage
 from seekway.pipeline.stages.post_process import PostProcess
@@ -29,6 +28,9 @@ def processing_stages(settings: ProcessingSettings) -> ProcessingStages:
     if settings.detect_language:
         before.append(DetectLanguage())
     if settings.templates:
+        # Jinja comes with it.
+        from seekway.pipeline.stages.apply_template import ApplyTemplate
+
         before.append(ApplyTemplate(settings.templates))
     if settings.trim:
         before.append(TrimContext(settings.trim))
