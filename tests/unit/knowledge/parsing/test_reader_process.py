@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator
 
 import pytest
@@ -55,3 +56,28 @@ async def test_who_leaves_takes_his_reader_along(reader: DocumentReader) -> None
     with pytest.raises(asyncio.CancelledError):
         await reading
     assert (await reader.read(b"text", "a.txt")).text == "text"
+
+
+async def test_a_process_with_nothing_to_read_is_ended_and_the_next_file_has_another() -> None:
+    reader = DocumentReader(idle_s=0)
+    try:
+        first = await read_by(reader)
+        assert await asyncio.wait_for(first.wait(), 20) == -signal.SIGKILL
+        assert (await read_by(reader)).pid != first.pid
+    finally:
+        await reader.close()
+
+
+async def test_files_in_a_row_are_read_by_one_process() -> None:
+    reader = DocumentReader(idle_s=600)
+    try:
+        pids = {(await read_by(reader)).pid for _ in range(3)}
+        assert len(pids) == 1
+    finally:
+        await reader.close()
+
+
+async def read_by(reader: DocumentReader) -> asyncio.subprocess.Process:
+    """The process that has read a file."""
+    assert (await reader.read(b"text", "a.txt")).text == "text"
+    return reader._idle[-1]._process  # pyright: ignore[reportPrivateUsage] - nobody else is to see it
