@@ -96,8 +96,12 @@ def characters() -> Characters:
 @cache
 def sounds() -> Sounds:
     pinyin: dict[int, str] = {}
-    codes = list(range(_FIRST_PLANE))
-    spelled: list[int | str] = list(range(_FIRST_PLANE))
+    # Most numbers are in the other table already; each list of its own would make 2 MB of them anew.
+    read_as = characters().first
+    codes = [
+        same if (same := read_as[point]) == point and isinstance(same, int) else point for point in range(_FIRST_PLANE)
+    ]
+    spelled: list[int | str] = list(codes)
     for code, (syllable, found) in enumerate(_lines("pinyin.txt"), _FIRST_CODE):
         for point in map(ord, found):
             pinyin[point] = spelled[point] = syllable
@@ -117,9 +121,8 @@ def pinyin_trigrams() -> frozenset[str]:
     return frozenset(inside | across | {a + b + c for a in lasts for b in short for c in firsts})
 
 
-@cache
 def splits() -> dict[str, tuple[str, ...]]:
-    """Characters with the pairs of components that they may be written as, such as 法 with 氵去."""
+    """Characters with the pairs of components that they may be written as, such as 法 with 氵去; read anew for each index, which keeps what it needs of them."""
     found: dict[str, tuple[str, ...]] = {}
     for character, pair in _lines("splits.txt"):
         found[character] = (*found.get(character, ()), pair)
