@@ -66,15 +66,19 @@ class Folding:
     """Folds texts by a table; ``read_as`` gives for every code point what it is read as, 0 for not at all."""
 
     def __init__(self, read_as: Codes) -> None:
-        self._read_as = read_as
+        # Kept as what is added to a code point: most are read as themselves, and zeros that nobody wrote take no memory.
+        points = np.arange(TABLE_SIZE, dtype=np.uint32)
+        changed = np.flatnonzero(read_as != points)
+        self._added = np.zeros(TABLE_SIZE, np.uint32)
+        self._added[changed] = read_as[changed] - points[changed]
         self._classes = make_classes()
         self._leet = np.zeros(0x80, np.uint32)
         for sign, letter in _LEET.items():
             self._leet[ord(sign)] = ord(letter)
 
     def fold(self, text: str) -> Folded:
-        raw = code_points(text)
-        codes = self._read_as[np.minimum(raw, TABLE_SIZE - 1)]
+        points = np.minimum(code_points(text), TABLE_SIZE - 1)
+        codes = points + self._added[points]
         origins = np.flatnonzero(codes)
         if len(origins) < len(codes):
             codes = codes[origins]
