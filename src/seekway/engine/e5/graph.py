@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
+from functools import cache
 from typing import Final, Protocol, cast
 
 import numpy as np
@@ -73,8 +74,7 @@ class Compiled(Protocol):
 
 def compile_graph(weights: WeightFile, *, streams: int, group: int) -> Compiled:
     """``streams`` computations side by side, each on one thread; ``group`` 0 computes in 32 bits. Takes half a second; raises ``RuntimeError``."""
-    bar_telemetry()
-    openvino = cast("_OpenVino", importlib.import_module("openvino"))
+    openvino, core = _library()
     properties: dict[str, str | int | bool] = {
         "NUM_STREAMS": streams,
         "INFERENCE_NUM_THREADS": streams,
@@ -84,7 +84,15 @@ def compile_graph(weights: WeightFile, *, streams: int, group: int) -> Compiled:
         "DYNAMIC_QUANTIZATION_GROUP_SIZE": group,
     }
     ops = cast("_Ops", importlib.import_module("openvino.opset13"))
-    return openvino.Core().compile_model(_graph(weights, openvino, ops), "CPU", properties)
+    return core.compile_model(_graph(weights, openvino, ops), "CPU", properties)
+
+
+@cache
+def _library() -> tuple[_OpenVino, _Core]:
+    """The core lasts as long as the process: with the last one goes the plugin's code, under threads of its own that are still ending."""
+    bar_telemetry()
+    openvino = cast("_OpenVino", importlib.import_module("openvino"))
+    return openvino, openvino.Core()
 
 
 def _graph(weights: WeightFile, openvino: _OpenVino, ops: _Ops) -> object:
