@@ -16,7 +16,17 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from scripts.guard_training.calibration import Calibration, calibrate
-from scripts.guard_training.evaluation import Held, fold_thresholds, for_head, held_out, learn, table, weights_of
+from scripts.guard_training.evaluation import (
+    ALARMS,
+    Held,
+    fold_thresholds,
+    for_head,
+    harmless_alarms,
+    held_out,
+    learn,
+    table,
+    weights_of,
+)
 from scripts.guard_training.examples import make_examples
 from scripts.guard_training.learning import Model, Prepared, prepare, train
 from scripts.guard_training.tables import make_lexicon, make_read_as, read_lexicon, read_simplified
@@ -45,6 +55,9 @@ def _report(held: list[Held], title: str) -> None:
         texts = sum(count for _, attack, count, _ in lines if attack)
         hits = sum(count * share for _, attack, count, share in lines if attack)
         print(f"| **{language}: all attacks** | {texts} | **{hits / texts:.1%}** |")
+        alarms = harmless_alarms(part)
+        print(f"| {language}: all everyday texts (harmless) | | {alarms.everyday:.2%} |")
+        print(f"| {language}: all texts like attacks (harmless) | | {alarms.hard:.1%} |")
         for name, attack, count, share in lines:
             print(f"| {language}: {name}{'' if attack else ' (harmless)'} | {count} | {share:.1%} |")
 
@@ -118,7 +131,7 @@ def main() -> None:
         for model, (_, scale), chance in zip(models, tables, calibrations, strict=True)
     ]
     limits = Thresholds(direct=direct[2], untrusted=untrusted[2])
-    _write(arrays, Record(sha256="", seed=SEED, texts=len(prepared), heads=heads, thresholds=limits))
+    _write(arrays, Record(sha256="", seed=SEED, texts=len(prepared), heads=heads, alarms=ALARMS, thresholds=limits))
 
 
 if __name__ == "__main__":

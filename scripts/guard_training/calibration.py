@@ -8,7 +8,6 @@ from typing import NamedTuple
 import numpy as np
 from scripts.guard_training.learning import Floats
 
-FALSE_ALARMS = 0.01
 STEPS = 400
 
 
@@ -44,6 +43,9 @@ def calibrate(attacks: Floats, harmless: Floats) -> Calibration:
     return Calibration(max(slope, 1e-3), offset)
 
 
-def threshold(harmless: Floats, share: float = FALSE_ALARMS) -> float:
-    """The logit that at most ``share`` of harmless texts exceed."""
-    return float(np.quantile(harmless, 1 - share))
+def threshold(harmless: Floats, share: float) -> float:
+    """The least logit from which on at most ``share`` of harmless texts raise an alarm; minus infinity where there are none."""
+    if not len(harmless):
+        return -math.inf
+    allowed = int(share * len(harmless))
+    return float(np.nextafter(np.sort(harmless)[len(harmless) - 1 - allowed], np.inf))

@@ -6,16 +6,24 @@ from collections import defaultdict
 from typing import NamedTuple
 
 import numpy as np
-from scripts.guard_training.calibration import FALSE_ALARMS
+from scripts.guard_training.calibration import threshold
 from scripts.guard_training.examples import Example
 from scripts.guard_training.folds import FOLDS, Way, fold_of
-from scripts.guard_training.learning import Floats, Model, Prepared, logits, train
+from scripts.guard_training.learning import Model, Prepared, logits, train
+
+from seekway.pipeline.guardrails.classifier.weights import Alarms
 
 HARD = ("/benign.", "code-")
-HARD_SHARE = 0.05
-"""Texts written to be mistaken for attacks, and code that handles prompts, count for so much of harmless text when the threshold is taken.
+"""Sources of texts that were written to be mistaken for attacks, and of code that handles prompts."""
 
-With a tenth, everyday text raised an alarm in 0.0 to 0.2% of cases, where 1% was asked for; with 0.03, English messages did in 1.1%.
+ALARMS = Alarms(everyday=0.006, hard=0.15)
+"""A fold's threshold is the least one at which no more than these shares of its everyday and of its hard texts raise an alarm.
+
+Together they are the 1% that is asked for where 3% of harmless text is hard. Each kind has a bound of its own since the
+folds hold unlike shares of both: of a weighted mix, a fold without everyday text took its threshold where 1% of hard
+texts raise an alarm, and one with a single everyday text where a fifth did. With 10% of hard texts, 3 to 6 points of
+recall are lost for 0.0 to 0.2 points of alarms at everyday text; with 20%, 1 to 4 points are won, and up to one hard
+text in six raises an alarm.
 """
 
 COMMON_SOURCE = 500
@@ -57,20 +65,32 @@ def held_out(prepared: list[Prepared], where: str, way: Way, seed: int) -> list[
     return found
 
 
-def _fold_threshold(held: list[Held], share: float) -> float:
+def _is_hard(example: Example) -> bool:
+    return any(mark in example.source for mark in HARD)
+
+
+def _fold_threshold(held: list[Held], alarms: Alarms) -> float:
     harmless = [one for one in held if not one.example.attack]
-    scores = np.array([one.logit for one in harmless])
-    hard = np.array([any(mark in one.example.source for mark in HARD) for one in harmless])
-    weights: Floats = np.where(hard, HARD_SHARE / max(1, hard.sum()), (1 - HARD_SHARE) / max(1, (~hard).sum()))
-    order = np.argsort(scores)
-    upto = np.cumsum(weights[order]) / weights.sum()
-    return float(scores[order][min(len(order) - 1, int(np.searchsorted(upto, 1 - share)))])
+    if not harmless:
+        raise ValueError("a fold without harmless texts has no threshold")
+    everyday = np.array([one.logit for one in harmless if not _is_hard(one.example)])
+    hard = np.array([one.logit for one in harmless if _is_hard(one.example)])
+    return max(threshold(everyday, alarms.everyday), threshold(hard, alarms.hard))
 
 
-def fold_thresholds(held: list[Held], share: float = FALSE_ALARMS) -> dict[int, float]:
-    """For each fold's model, the logit that ``share`` of harmless text exceeds, hard texts making up :data:`HARD_SHARE`."""
+def fold_thresholds(held: list[Held], alarms: Alarms = ALARMS) -> dict[int, float]:
+    """For each fold's model, the least logit at which ``alarms`` hold."""
     folds = sorted({one.fold for one in held})
-    return {fold: _fold_threshold([one for one in held if one.fold == fold], share) for fold in folds}
+    return {fold: _fold_threshold([one for one in held if one.fold == fold], alarms) for fold in folds}
+
+
+def harmless_alarms(held: list[Held]) -> Alarms:
+    """The shares of everyday and of hard texts at or above the threshold of their fold, 0 of none."""
+    limits = fold_thresholds(held)
+    harmless = [one for one in held if not one.example.attack]
+    hard = [one.logit >= limits[one.fold] for one in harmless if _is_hard(one.example)]
+    everyday = [one.logit >= limits[one.fold] for one in harmless if not _is_hard(one.example)]
+    return Alarms(everyday=sum(everyday) / max(1, len(everyday)), hard=sum(hard) / max(1, len(hard)))
 
 
 def table(held: list[Held]) -> list[tuple[str, bool, int, float]]:

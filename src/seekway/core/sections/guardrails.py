@@ -197,7 +197,7 @@ class PolicySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
         Meta(
             ge=0,
             le=1,
-            description="Score from which on `classifier` finds something; 0: where 1% of harmless texts were found in its tests.",
+            description="Score from which on `classifier` finds something; 0: the model's own, which at most 0.6% of everyday texts and 15% of texts that look like attacks reached in its tests.",
         ),
     ] = 0.0
     text: Annotated[TextRuleSettings, Meta(description="What the detector `text` looks for.")] = TextRuleSettings()

@@ -21,10 +21,10 @@ from seekway.pipeline.guardrails.classifier.weights import DIRECTORY, RECORD_NAM
 from seekway.pipeline.guardrails.classifier.windows import windows_of
 from seekway.pipeline.guardrails.samples.bundled import benign_files
 
-FLOORS = {"en": 0.65, "zh": 0.75}
+FLOORS = {"en": 0.75, "zh": 0.75}
 """Share of the attacks below that a sound model finds, just under what the shipped one does; a broken one finds few, or alarms at everything."""
 
-HIDDEN_FLOORS = {"en": 0.3, "zh": 0.2}
+HIDDEN_FLOORS = {"en": 0.33, "zh": 0.2}
 """The same for attacks hidden in documents, most of which are not found (docs/guardrails-classifier.md)."""
 
 HELD_OUT = Path(__file__).parent / "held_out.txt"

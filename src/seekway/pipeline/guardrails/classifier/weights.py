@@ -32,20 +32,28 @@ class Head(msgspec.Struct, frozen=True):
     offset: float
 
 
+class Alarms(msgspec.Struct, frozen=True):
+    """Shares of harmless text that may raise an alarm: of everyday text, and of texts written to be mistaken for attacks."""
+
+    everyday: float
+    hard: float
+
+
 class Thresholds(msgspec.Struct, frozen=True):
-    """Scores from which on a text counts as an attack at 1% false alarms, by language and for messages and documents."""
+    """Scores from which on a text counts as an attack, by language and for messages and documents."""
 
     direct: dict[str, float]
     untrusted: dict[str, float]
 
 
 class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What was trained: the hash of the weights, seed, how many texts, and the three heads with their thresholds."""
+    """What was trained: the hash of the weights, seed, how many texts, the three heads, and the thresholds with what they were taken for."""
 
     sha256: str
     seed: int
     texts: int
     heads: list[Head]
+    alarms: Alarms
     thresholds: Thresholds
 
 
