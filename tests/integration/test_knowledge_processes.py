@@ -72,7 +72,7 @@ class Process:
         indexing = Indexing(self.book, self.index, _Reader(), lambda _: self.embedder, clock=milliseconds)
         self.ingester = Ingester(self.book, indexing, clock=milliseconds)
         self.lease = Lease(self.database, "documents", holder, clock=lambda: self.now)
-        self.turn = IngestTurn(self.book, self.ingester, self.lease, _hear_nothing, there=lambda: True)
+        self.turn = IngestTurn(self.book, self.index, self.ingester, self.lease, _hear_nothing, there=lambda: True)
 
     async def open(self) -> None:
         await self.book.open()

@@ -63,6 +63,7 @@ class Knowledge:
         holder = str(uuid.uuid4())
         self.turn = IngestTurn(
             book,
+            index,
             ingester,
             Lease(self._records, "documents", holder),
             tell,

@@ -12,6 +12,7 @@ from seekway.app.knowledge import Knowledge
 from seekway.app.knowledge_files import FoundFile, new_document
 from seekway.core.errors import InvalidRequest, SeekwayError
 from seekway.core.sections.knowledge import SourceSettings
+from seekway.knowledge.ingest.rebuild import rebuild
 from seekway.knowledge.ingest.records import DatasetRecord, DocumentRecord
 
 _LOOK_S = 0.2
@@ -77,6 +78,23 @@ async def fill(
         await asyncio.sleep(_LOOK_S)
     filled.problems += [one.error or one.name for one in filled.documents if one.status == "error"]
     return filled
+
+
+async def rebuild_index(knowledge: Knowledge, dataset: DatasetRecord, progress: Progress) -> int:
+    """Index all of a dataset's passages anew and wait for it, here or in whichever process has the turn; how many they are.
+
+    Raises what the embedding model raises where it is not there: then nothing was begun.
+    """
+    base = knowledge.base
+    if dataset.embedding_model:
+        await base.embedder(dataset.embedding_model).embed((dataset.name,), "passage")
+    await rebuild(base.book, base.index, dataset)
+    total = left = await base.book.segments.unsettled_count(dataset.tenant, dataset.id)
+    while left:
+        progress(total - left, total, "indexing")
+        await asyncio.sleep(_LOOK_S)
+        left = await base.book.segments.unsettled_count(dataset.tenant, dataset.id)
+    return total
 
 
 def _share(document: DocumentRecord) -> float:

@@ -44,7 +44,7 @@ class _Backend(FakeBackend):
         return EmbedResult(tuple(row.astype("<f4").tobytes() for row in rows), rows.shape[1], 1)
 
 
-class _World:
+class World:
     def __init__(self, folder: Path, toml: str = TOML) -> None:
         self.folder = folder
         self.config = folder / "seekway.toml"
@@ -52,10 +52,11 @@ class _World:
         self.settings: Settings = load_settings(self.config)
         self.backend = _Backend()
         self.told: list[tuple[str, dict[str, str]]] = []
-        self.knowledge = Knowledge(
-            self.settings, self.config, self.find, lambda event, about: self.told.append((event, about))
-        )
+        self.knowledge = self.made_again()
         self.running: asyncio.Task[None] | None = None
+
+    def made_again(self) -> Knowledge:
+        return Knowledge(self.settings, self.config, self.find, lambda event, about: self.told.append((event, about)))
 
     async def find(self, model: str) -> tuple[Backend, str]:
         return self.backend, model
@@ -89,15 +90,15 @@ class _World:
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[_World]:
-    made = _World(tmp_path)
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    made = World(tmp_path)
     made.start()
     yield made
     await made.stop()
 
 
 async def test_nothing_is_made_before_it_is_asked_for(tmp_path: Path) -> None:
-    world = _World(tmp_path, '[storage]\ndirectory = "state"\n')
+    world = World(tmp_path, '[storage]\ndirectory = "state"\n')
     running = asyncio.ensure_future(world.knowledge.run())
     for _ in range(5):
         await asyncio.sleep(0)
@@ -109,7 +110,7 @@ async def test_nothing_is_made_before_it_is_asked_for(tmp_path: Path) -> None:
     await world.knowledge.close()
 
 
-async def test_what_is_added_is_found_with_the_model_of_the_settings(world: _World) -> None:
+async def test_what_is_added_is_found_with_the_model_of_the_settings(world: World) -> None:
     base = world.knowledge.base
     dataset = await base.create(DatasetRecord("", "d", "Notes", embedding_model=base.embedding_model))
     assert dataset.dimensions == 64
@@ -121,7 +122,7 @@ async def test_what_is_added_is_found_with_the_model_of_the_settings(world: _Wor
 
 
 async def test_passages_lie_in_lance_tables_where_the_settings_say_so(tmp_path: Path) -> None:
-    made = _World(tmp_path, '[storage]\ndirectory = "state"\n[knowledge]\nstore = "lance"\nstore_url = "tables"\n')
+    made = World(tmp_path, '[storage]\ndirectory = "state"\n[knowledge]\nstore = "lance"\nstore_url = "tables"\n')
     made.start()
     try:
         await test_what_is_added_is_found_with_the_model_of_the_settings(made)
@@ -135,7 +136,7 @@ async def test_passages_lie_in_lance_tables_where_the_settings_say_so(tmp_path: 
 
 
 async def test_lance_lies_beside_the_records_where_no_place_is_named(tmp_path: Path) -> None:
-    made = _World(tmp_path, '[storage]\ndirectory = "state"\n[knowledge]\nstore = "lance"\n')
+    made = World(tmp_path, '[storage]\ndirectory = "state"\n[knowledge]\nstore = "lance"\n')
     assert not (tmp_path / "state").exists()
     await made.knowledge.base.index.create("", Dataset("d", "D"))
     await made.stop()
@@ -144,17 +145,17 @@ async def test_lance_lies_beside_the_records_where_no_place_is_named(tmp_path: P
 
 def test_lance_without_its_package_or_its_key_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigError, match="STORE_KEY"):
-        _World(tmp_path, '[knowledge]\nstore = "lance"\nstore_options_env = { aws_secret_access_key = "STORE_KEY" }\n')
+        World(tmp_path, '[knowledge]\nstore = "lance"\nstore_options_env = { aws_secret_access_key = "STORE_KEY" }\n')
     monkeypatch.setitem(sys.modules, "lance", None)
     with pytest.raises(ConfigError, match=r"install seekway\[lance\]"):
-        _World(tmp_path, '[knowledge]\nstore = "lance"\n')
+        World(tmp_path, '[knowledge]\nstore = "lance"\n')
 
 
 async def test_the_first_question_waits_for_its_own_vector_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("seekway.app.knowledge._LOOK_S", 0.01)
-    world = _World(tmp_path)
+    world = World(tmp_path)
     world.write("a.md", "The warranty is two years.")
     running = asyncio.ensure_future(world.knowledge.run())
     learnt = {text for pair in PARALLEL_TEXTS for text in pair}
@@ -178,7 +179,7 @@ async def test_a_model_that_is_away_leaves_the_work_behind_alone(
 ) -> None:
     monkeypatch.setattr("seekway.app.knowledge._LOOK_S", 0.01)
     monkeypatch.setattr("seekway.app.knowledge._AGAIN_S", 0.01)
-    world = _World(tmp_path)
+    world = World(tmp_path)
     world.write("a.md", "The warranty is two years.")
     world.start()
     await world.followed()
@@ -199,7 +200,7 @@ async def test_a_model_that_is_away_leaves_the_work_behind_alone(
     await world.stop()
 
 
-async def test_a_source_is_followed(world: _World) -> None:
+async def test_a_source_is_followed(world: World) -> None:
     world.write("a.md", "first")
     world.write("deep/b.txt", "second")
     world.write("picture.png", "no text")
@@ -213,12 +214,12 @@ async def test_a_source_is_followed(world: _World) -> None:
     assert found.text == "changed, and longer"
 
 
-async def test_a_start_knows_what_an_earlier_one_did(world: _World, tmp_path: Path) -> None:
+async def test_a_start_knows_what_an_earlier_one_did(world: World, tmp_path: Path) -> None:
     world.write("a.md", "first")
     await world.followed()
     (dataset,) = await world.knowledge.base.book.datasets("")
     (before,) = await world.knowledge.base.book.documents("", dataset.id)
-    later = _World(tmp_path)
+    later = World(tmp_path)
     try:
         await later.knowledge.sources.look()
         assert await later.knowledge.base.book.documents("", dataset.id) == [before]
@@ -229,7 +230,7 @@ async def test_a_start_knows_what_an_earlier_one_did(world: _World, tmp_path: Pa
         await later.stop()
 
 
-async def test_only_what_a_source_brought_goes_with_its_file(world: _World) -> None:
+async def test_only_what_a_source_brought_goes_with_its_file(world: World) -> None:
     base = world.knowledge.base
     await base.create(DatasetRecord("", "d", "handbook", embedding_model=base.embedding_model))
     await base.ingester.add("", "d", NewDocument("mine.txt", b"uploaded by a person"))
@@ -241,7 +242,7 @@ async def test_only_what_a_source_brought_goes_with_its_file(world: _World) -> N
     assert await world.followed() == {"mine.txt": "completed"}
 
 
-async def test_two_files_of_one_content_are_one_document_until_the_last_is_gone(world: _World) -> None:
+async def test_two_files_of_one_content_are_one_document_until_the_last_is_gone(world: World) -> None:
     world.write("a.txt", "the same")
     world.write("b.txt", "the same")
     assert await world.followed() == {"a.txt": "completed"}
@@ -251,7 +252,7 @@ async def test_two_files_of_one_content_are_one_document_until_the_last_is_gone(
     assert await world.followed() == {"b.txt": "completed"}
 
 
-async def test_a_document_that_a_person_deleted_stays_away_until_its_file_changes(world: _World) -> None:
+async def test_a_document_that_a_person_deleted_stays_away_until_its_file_changes(world: World) -> None:
     world.write("a.txt", "first")
     await world.followed()
     (dataset,) = await world.knowledge.base.book.datasets("")
@@ -263,7 +264,7 @@ async def test_a_document_that_a_person_deleted_stays_away_until_its_file_change
     assert await world.followed() == {"a.txt": "completed", "b.txt": "completed"}
 
 
-async def test_a_file_that_cannot_be_taken_is_told_of_and_the_others_are(world: _World) -> None:
+async def test_a_file_that_cannot_be_taken_is_told_of_and_the_others_are(world: World) -> None:
     world.write("big.txt", "x" * 3000)
     world.write("small.txt", "x")
     assert await world.followed() == {"small.txt": "completed"}
@@ -272,7 +273,7 @@ async def test_a_file_that_cannot_be_taken_is_told_of_and_the_others_are(world: 
     assert "at most 2000" in about["error"]
 
 
-async def test_a_folder_that_is_away_takes_nothing_with_it(world: _World) -> None:
+async def test_a_folder_that_is_away_takes_nothing_with_it(world: World) -> None:
     world.write("a.txt", "first")
     await world.followed()
     (world.folder / "docs").rename(world.folder / "away")
@@ -281,14 +282,14 @@ async def test_a_folder_that_is_away_takes_nothing_with_it(world: _World) -> Non
     assert [event for event, _ in world.told] == ["source_not_followed"]
 
 
-async def test_a_file_over_the_bound_is_refused(world: _World) -> None:
+async def test_a_file_over_the_bound_is_refused(world: World) -> None:
     with pytest.raises(BodyTooLarge, match=r"knowledge\.max_file_bytes"):
         world.knowledge.base.check_size("a.pdf", 2001)
 
 
 async def test_a_folder_that_cannot_be_made_is_said_to_who_asks(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file")
-    world = _World(tmp_path)
+    world = World(tmp_path)
     with pytest.raises(StorageUnavailable, match="state"):
         await world.knowledge.base.book.datasets("")
     await world.knowledge.close()

@@ -262,6 +262,31 @@ async def delete(command_line: CommandLine, documents: tuple[str, ...], name: st
 
 
 @kb.command()
+@_in
+@_tenant
+@_run
+async def rebuild(command_line: CommandLine, name: str | None, tenant: str) -> None:
+    """Make a knowledge base's index again from the documents that are kept.
+
+    Every passage is embedded and indexed anew, as people left it; what is found now stays found meanwhile.
+    An index that is missing (its file was lost, or knowledge.store names another) is made again by itself, by a gateway or by this.
+    Stopped amid it, it goes on with the next gateway or command that indexes.
+
+    \b
+    Examples:
+      seekway kb rebuild
+      seekway kb rebuild --in handbook
+    """
+    from seekway.app.knowledge_filling import dataset_named, rebuild_index
+
+    async with _desk(command_line, indexes=True) as knowledge:
+        dataset = await dataset_named(knowledge, tenant, name)
+        with steps_bar("indexing") as bar:
+            passages = await rebuild_index(knowledge, dataset, bar.update)
+    messages().print(f"{dataset.name}: {passages} passages indexed again.")
+
+
+@kb.command()
 @click.argument("question")
 @click.option("--in", "names", metavar="NAME", multiple=True, help="A knowledge base; may be repeated; default all.")
 @click.option(

@@ -16,7 +16,7 @@ from typing import Final, Protocol
 import msgspec
 import numpy as np
 
-from seekway.core.errors import AlreadyExists, ConfigError, DocumentUnreadable, InternalError, NotFound
+from seekway.core.errors import ConfigError, DocumentUnreadable, InternalError, NotFound
 from seekway.core.token_estimate import mixed_tokens
 from seekway.knowledge.chunking.general import CountTokens
 from seekway.knowledge.chunking.passages import (
@@ -27,8 +27,9 @@ from seekway.knowledge.chunking.passages import (
     table_passages,
 )
 from seekway.knowledge.cleaning import clean
-from seekway.knowledge.index.passage_index import Dataset, Document, PassageIndex
+from seekway.knowledge.index.passage_index import PassageIndex
 from seekway.knowledge.ingest.document_book import DocumentBook
+from seekway.knowledge.ingest.entries import have_dataset, indexed
 from seekway.knowledge.ingest.job_book import Claimed, Superseded
 from seekway.knowledge.ingest.records import DatasetRecord, DocumentKey, DocumentRecord
 from seekway.knowledge.parsing.parsed import Parsed
@@ -100,7 +101,7 @@ class Indexing:
         async with self.editing.alone(key):
             document = await self._book.document(key)
             with contextlib.suppress(NotFound):
-                await self._index.change(document.tenant, document.dataset, _indexed(document))
+                await self._index.change(document.tenant, document.dataset, indexed(document))
             await self._book.listing.described(document)
 
     async def describe_dataset(self, dataset: DatasetRecord) -> None:
@@ -198,18 +199,18 @@ class Indexing:
         self, claimed: Claimed, dataset: DatasetRecord, passages: Sequence[Passage], vectors: Vectors | None
     ) -> None:
         key = claimed.key
-        await self._have_index(dataset)
+        await have_dataset(self._index, dataset)
         async with self.editing.alone(key):
             now = await self._book.document(key)
-            await self._index.put(key.tenant, key.dataset, _indexed(now), passages, vectors)
+            await self._index.put(key.tenant, key.dataset, indexed(now), passages, vectors)
             try:
                 await self._book.jobs.complete(claimed, passages)
             except Superseded:
                 await self._mend(key)
                 raise
             later = await self._book.document(key)
-            if _indexed(later) != _indexed(now):
-                await self._index.change(key.tenant, key.dataset, _indexed(later))
+            if indexed(later) != indexed(now):
+                await self._index.change(key.tenant, key.dataset, indexed(later))
 
     async def _mend(self, key: DocumentKey) -> None:
         """What was put came too late: nothing of it stays where the document is gone, and another's newer passages are put again."""
@@ -222,27 +223,6 @@ class Indexing:
             await self._book.dataset(key.tenant, key.dataset)
         except NotFound:
             await self.hide_dataset(key.tenant, key.dataset)
-
-    async def _have_index(self, dataset: DatasetRecord) -> None:
-        """Made with its first document. Raises ``AlreadyExists`` where one of that name is there that is being deleted."""
-        try:
-            await self._index.dataset(dataset.tenant, dataset.id)
-        except NotFound:
-            made = Dataset(dataset.id, dataset.name, dataset.embedding_model, dataset.dimensions)
-            try:
-                await self._index.create(dataset.tenant, made)
-            except AlreadyExists:
-                # By another document, meanwhile; or the name is another's.
-                try:
-                    await self._index.dataset(dataset.tenant, dataset.id)
-                except NotFound as error:
-                    raise AlreadyExists(
-                        f"The index has another knowledge base {dataset.name!r}; rename this one and try again."
-                    ) from error
-
-
-def _indexed(document: DocumentRecord) -> Document:
-    return Document(document.id, document.name, document.metadata, document.found)
 
 
 def _gaps(missing: Sequence[bool]) -> Iterator[tuple[int, int]]:

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple, TypeVar, cast
 
 from seekway.knowledge.ingest.records import UNDER_WAY, DocumentKey, Status
 from seekway.knowledge.passage import Passage
-from seekway.knowledge.segments.segment_rows import write_passages
+from seekway.knowledge.segments.segment_rows import LOST, write_passages
 from seekway.storage.sql.database import Connection, Database, Value
 
 T = TypeVar("T")
@@ -56,8 +56,8 @@ class JobBook:
                 return True
             if connection.one("select 1 from kb_documents where undescribed = 1 limit 1"):
                 return True
-            unsettled = "select 1 from kb_segments where settled < revision and updated_at < ? limit 1"
-            return connection.one(unsettled, left) is not None
+            unsettled = "select 1 from kb_segments where settled < revision and (updated_at < ? or settled = ?) limit 1"
+            return connection.one(unsettled, left, LOST) is not None
 
         return await self._database.read(work)
 

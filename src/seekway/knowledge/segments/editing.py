@@ -17,6 +17,7 @@ from seekway.core.token_estimate import mixed_tokens
 from seekway.knowledge.chunking.general import CountTokens
 from seekway.knowledge.chunking.passages import children_of_text
 from seekway.knowledge.index.passage_index import PassageIndex
+from seekway.knowledge.ingest.entries import have_dataset, indexed
 from seekway.knowledge.ingest.records import DatasetRecord, DocumentKey, DocumentRecord
 from seekway.knowledge.passage import embedded_texts
 from seekway.knowledge.ports import Embedder, Vectors
@@ -24,6 +25,8 @@ from seekway.knowledge.segments.records import NewSegment, Segment, SegmentChang
 from seekway.knowledge.segments.segment_book import SegmentBook
 
 _TIMES: Final = 5
+_BATCH: Final = 256
+"""Segments that the index hears of together, and at most once more after a crash."""
 
 
 class Records(Protocol):
@@ -117,8 +120,10 @@ class SegmentEditing:
                 changed = await self._book.segments.unsettled(key)
                 if not changed:
                     return
-                await self._index_as_kept(key, changed)
-                await self._book.segments.settle(key, changed)
+                for first in range(0, len(changed), _BATCH):
+                    batch = changed[first : first + _BATCH]
+                    await self._index_as_kept(key, batch)
+                    await self._book.segments.settle(key, batch)
 
     async def _index_as_kept(self, key: DocumentKey, changed: Sequence[Segment]) -> None:
         there = [one for one in changed if one.enabled and not one.deleted]
@@ -131,7 +136,27 @@ class SegmentEditing:
             passages = [one.passage for one in there]
             texts = [text for passage in passages for text in embedded_texts(passage)]
             vectors = await self._vectors(dataset, texts) if dataset.dimensions else None
-            await self._index.put_passages(key.tenant, key.dataset, key.document, passages, vectors)
+            try:
+                await self._index.put_passages(key.tenant, key.dataset, key.document, passages, vectors)
+            except NotFound:
+                await self._make_anew(key, dataset, there, vectors)
+
+    async def _make_anew(
+        self, key: DocumentKey, dataset: DatasetRecord, segments: Sequence[Segment], vectors: Vectors | None
+    ) -> None:
+        """The index has lost the document: it has it again, with these and, when it hears of them, all the others."""
+        document = await self._book.document(key)
+        await have_dataset(self._index, dataset)
+        passages = [one.passage for one in segments]
+        await self._index.put(key.tenant, key.dataset, indexed(document), passages, vectors)
+        await self._book.segments.unsettle_others(key, segments)
+        try:
+            await self._book.document(key)
+        except NotFound:
+            # Whoever deletes it may have been at the index before.
+            with contextlib.suppress(NotFound):
+                await self._index.delete(key.tenant, key.dataset, key.document)
+            raise
 
     async def _cut(self, document: DocumentRecord, content: str) -> tuple[str, ...]:
         return await asyncio.to_thread(children_of_text, content, document.rule, self._count)

@@ -180,6 +180,49 @@ class SegmentBook:
 
         return await self._database.write(work)
 
+    async def datasets(self) -> list[tuple[str, str]]:
+        """Tenant and id of those that have segments to be found."""
+        found = await self._database.read(
+            lambda connection: connection.all(
+                "select distinct tenant, dataset from kb_documents d where deleted = 0 and status = 'completed' and exists "
+                "(select 1 from kb_segments s where s.tenant = d.tenant and s.dataset = d.dataset and s.document = d.id and s.deleted = 0 and s.enabled = 1)"
+            )
+        )
+        return [cast("tuple[str, str]", row) for row in found]
+
+    async def unsettle(self, tenant: str, dataset: str) -> None:
+        """The index is to be told of all of a dataset's again."""
+        await self._database.write(
+            lambda connection: connection.run(
+                "update kb_segments set revision = revision + 1, settled = ? where tenant = ? and dataset = ? and settled = revision",
+                *(rows.LOST, tenant, dataset),
+            )
+        )
+
+    async def unsettle_others(self, place: DocumentKey, known: Sequence[Segment]) -> None:
+        """The index has of a document nothing but these."""
+        names = {one.id for one in known}
+
+        def work(connection: Connection) -> None:
+            found = connection.all(
+                f"select id from kb_segments where {OF_DOCUMENT} and settled = revision",  # noqa: S608 - our own words
+                *place,
+            )
+            for name in (str(row[0]) for row in found):
+                if name not in names:
+                    rows.next_revision(connection, place, name, {"settled": rows.LOST})
+
+        await self._database.write(work)
+
+    async def unsettled_count(self, tenant: str, dataset: str) -> int:
+        row = await self._database.read(
+            lambda connection: connection.one(
+                "select count(*) from kb_segments where tenant = ? and dataset = ? and settled < revision",
+                *(tenant, dataset),
+            )
+        )
+        return cast("int", row[0]) if row is not None else 0
+
     async def unsettled_documents(self) -> list[DocumentKey]:
         found = await self._database.read(
             lambda connection: connection.all(

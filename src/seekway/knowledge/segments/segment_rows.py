@@ -24,6 +24,8 @@ from seekway.knowledge.segments.records import (
 from seekway.storage.sql.database import Connection, Row, Value
 
 OF_DOCUMENT: Final = "tenant = ? and dataset = ? and document = ?"
+LOST: Final = -2
+"""In place of the revision that the index has of a segment: it has none, and nobody is telling it."""
 _MANY: Final = 500
 """Segments whose children are asked for at once; SQLite takes some ten thousand parameters."""
 
