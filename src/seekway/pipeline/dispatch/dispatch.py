@@ -66,7 +66,7 @@ class Dispatch:
 
     def begin(self, now: float) -> None:
         """Make the first attempt. Nothing reaches the sink before this has returned."""
-        if self.deadline is not None and now >= self.deadline:
+        if self._is_late(now):
             self._fail_soon(out_of_time())
             return
         choice = self._choose(self._request, self._exchange, now, ())
@@ -165,7 +165,7 @@ class Dispatch:
 
     def due(self, now: float) -> None:
         """See :class:`seekway.pipeline.dispatch.sweep.Watched`."""
-        if self.deadline is not None and now >= self.deadline:
+        if self._is_late(now):
             self._error = out_of_time()
             self._give_up(now)
             return
@@ -183,6 +183,12 @@ class Dispatch:
 
     def admit(self, now: float) -> bool:
         """See :class:`seekway.pipeline.dispatch.desk.Waiting`."""
+        if self._is_late(now):
+            # The sweep, which looks now and then, has not come to it yet. Not at once: many of one deadline would end within each other.
+            self._lane.line.leave(self)
+            self._waits_for = ""
+            self._fail_soon(out_of_time())
+            return True
         choice = self._pick(now) or self._pick_again(now)
         if choice is None:
             return False
@@ -230,7 +236,7 @@ class Dispatch:
     def _retry(self, now: float) -> None:
         """After a failure that the client has not seen: on another backend at once, on the same one after a while."""
         policy = self._lane.policy
-        if self.deadline is not None and now >= self.deadline:
+        if self._is_late(now):
             self._give_up(now)
             return
         choice = None if self._count >= self._most else self._pick(now)
@@ -278,7 +284,7 @@ class Dispatch:
     def _continue(self, now: float) -> bool:
         """Go on with the answer on another backend; says whether one has taken it up."""
         kept = self._kept
-        if kept is None or kept.lost or self._count >= self._most:
+        if kept is None or kept.lost or self._count >= self._most or self._is_late(now):
             return False
         choice = self._pick_for(kept, now)
         if choice is None or not self._lane.retry_budget.take(now):
@@ -346,6 +352,9 @@ class Dispatch:
         return None
 
     # The end.
+
+    def _is_late(self, now: float) -> bool:
+        return self.deadline is not None and now >= self.deadline
 
     def _give_up(self, now: float) -> None:
         """Stop everything and say why, unless the client has gone."""

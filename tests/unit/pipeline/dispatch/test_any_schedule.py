@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass
 
 import msgspec
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from seekway.core.errors import (
@@ -133,6 +133,12 @@ def run(bench: DispatchBench, callers: list[Caller]) -> list[tuple[str, Caller, 
     return [(str(at), callers[at], asked[at], came[at]) for at in asked]
 
 
+_ONE_AT_A_TIME = ResilienceSettings(
+    attempts=2, retry_minimum=0, breaker_failures=2, least_requests=2, concurrency_least=1, concurrency_most=1, queue_most=1, hedge_share=0.05
+)  # fmt: skip
+
+
+@example(_ONE_AT_A_TIME, [Caller(*one, None, 0) for one in [(0.0, 1.0)] * 3 + [(1.0, 1.0)] * 2 + [(1.0, 0.0625)] * 3], [0.5, 0.5], 2)  # fmt: skip
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     policy=POLICIES,

@@ -84,6 +84,15 @@ def test_the_deadline_holds_in_the_line_too() -> None:
     assert asked.heard.error.code == "deadline_exceeded"
 
 
+def test_who_is_late_is_not_let_in_before_the_sweep_that_sees_it() -> None:
+    bench, _ = full(queue_most=401, queue_wait_s=50.0, after=2.005)
+    bench.start(within=1.99)
+    late = [bench.start(within=2.0) for _ in range(400)]
+    bench.loop.advance(5.0)
+    assert {asked.heard.error.code for asked in late} == {"deadline_exceeded"}
+    assert (bench.attempts, bench.dispatcher.watched) == ([1], 0)
+
+
 def test_a_retry_waits_for_room_as_well() -> None:
     policy = ResilienceSettings(concurrency_least=1, concurrency_most=1)
     bench = DispatchBench((("hang",),), (whole("x", after=0.1),), policy=policy)
