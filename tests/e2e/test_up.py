@@ -30,7 +30,8 @@ def test_a_deepseek_client_gets_a_streamed_answer_of_a_real_model(served: Served
 
 def test_a_client_that_goes_away_frees_its_slot(served: Served) -> None:
     with served.open("/v1/chat/completions", LONG) as response:
-        response.readline()
+        line = response.readline()
+    assert line.startswith(b"data: {"), (response.status, line)
     stats: dict[str, int] = {}
     for _ in range(200):
         _, listed = served.get("/api/v1/models")

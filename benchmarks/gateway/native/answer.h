@@ -26,6 +26,7 @@ struct answer {
   enum failure failure;
   int status, closes;
   uint32_t tokens, events;
+  uint64_t said; /* characters of the stream's text, its mark among them */
   int done, usage, finish, marked, started; /* started: the first token has come */
   /* reading */
   char head[HEAD_ROOM];

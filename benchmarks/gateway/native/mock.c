@@ -42,7 +42,7 @@ struct conn {
   uint32_t sent, total;
   uint64_t interval;
   struct due due;   /* of the next token */
-  const char *text; /* the words that are to come; NULL: numbered tokens */
+  const char *text; /* the words that are to come */
   char model[MODEL_SIZE];
   char mark[MARK_SIZE + 1];
 };
@@ -124,17 +124,12 @@ static void put_chunk(struct conn *conn, const char *event, int size) {
 static void put_token(struct conn *conn) {
   char event[640];
   const char *mark = conn->sent == 0 ? conn->mark : "";
-  char text[64];
-  if (conn->text == NULL) {
-    sprintf(text, "%0*u%c", TOKEN_DIGITS, conn->sent, TOKEN_END);
-  } else {
-    size_t word = strcspn(conn->text, " ");
-    word += conn->text[word] == ' ';
-    sprintf(text, "%.*s", (int)word, conn->text);
-    conn->text += word;
-  }
-  int size = sprintf(event, EVENT_HEAD "{\"content\":\"%s%s%s\"},\"logprobs\":null,\"finish_reason\":null}]}\n\n", conn->model, mark,
-                     *mark ? " " : "", text);
+  if (*conn->text == 0) conn->text = STREAM_TEXT;
+  size_t word = strcspn(conn->text, " ");
+  word += conn->text[word] == ' ';
+  int size = sprintf(event, EVENT_HEAD "{\"content\":\"%s%s%.*s\"},\"logprobs\":null,\"finish_reason\":null}]}\n\n", conn->model, mark,
+                     *mark ? " " : "", (int)word, conn->text);
+  conn->text += word;
   conn->sent++;
   put_chunk(conn, event, size);
 }
@@ -175,7 +170,7 @@ static int begin_stream(struct conn *conn) {
   static const char head[] = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nCache-Control: no-cache\r\nTransfer-Encoding: chunked\r\n\r\n";
   const char *shape = strrchr(conn->model, '-');
   unsigned total = 0, interval_us = 0;
-  conn->text = NULL;
+  conn->text = STREAM_TEXT;
   if (shape == NULL || sscanf(shape, "-%ux%u", &total, &interval_us) != 2) {
     conn->text = ANSWER_TEXT;
     total = answer_words;

@@ -1,8 +1,8 @@
 /* What mock upstream and load client agree on, so that every answer can be checked to the byte that matters.
  *
  * A request carries a mark, [n=0000000042], in its text. The answer repeats it: an answer given to the wrong request is seen.
- * A streamed answer is a row of numbered tokens, "00000~00001~…": a lost, doubled or swapped one is seen,
- * however a gateway cuts or joins the chunks on their way.
+ * A streamed answer says a known text again and again, a word a token, as models answer in words: a lost, doubled or swapped one is
+ * seen, however a gateway cuts or joins the chunks on their way.
  */
 #ifndef SEEKWAY_BENCH_WIRE_H
 #define SEEKWAY_BENCH_WIRE_H
@@ -12,8 +12,6 @@
 #include <time.h>
 
 #define MARK_SIZE 14 /* "[n=" + ten digits + "]" */
-#define TOKEN_DIGITS 5
-#define TOKEN_END '~'
 
 /* The answer that is not streamed; about 0.8 KB with the JSON around it. */
 #define ANSWER_TEXT                                                                                      \
@@ -22,6 +20,9 @@
   "direction, and so it reaches the eye from all over the sky. At dusk the light has a longer way to go, " \
   "most of the blue is lost before it arrives, and what is left is orange and red. Violet is scattered "   \
   "still more, but the sun sends less of it and the eye is less awake to it."
+
+#define STREAM_TEXT ANSWER_TEXT " "
+#define STREAM_SIZE (sizeof STREAM_TEXT - 1)
 
 static inline uint64_t now_ns(void) {
   struct timespec at;
