@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import sys
 import time
+import tomllib
 from collections.abc import Generator
 from pathlib import Path
 from typing import cast
@@ -134,7 +135,7 @@ def _app(setup: Setup) -> str:
 
 
 def _settings(setup: Setup) -> Table:
-    handbook = [{"name": "handbook", "path": str(EXAMPLE / "handbook")}]
+    handbook = _sources()
     found: Table = {
         "gateway": {"workers": setup.workers},
         "storage": {"directory": "state"},
@@ -150,6 +151,13 @@ def _settings(setup: Setup) -> Table:
     if setup.method == "full_text":
         found["knowledge"] = {"sources": handbook, "embedding_model": ""}
     return found
+
+
+def _sources() -> list[Table]:
+    """The example's own, where they lie."""
+    example = tomllib.loads((EXAMPLE / "seekway.toml").read_text("utf-8"))
+    sources = cast("list[Table]", example["knowledge"]["sources"])
+    return [{**source, "path": str(EXAMPLE / str(source["path"]))} for source in sources]
 
 
 def _until_indexed(running: Gateway) -> None:
