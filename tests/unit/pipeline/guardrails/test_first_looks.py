@@ -22,7 +22,7 @@ from seekway.pipeline.guardrails.literals import Literals
 from seekway.pipeline.guardrails.normalise.characters import characters
 from seekway.pipeline.guardrails.normalise.folded import letters_of
 from seekway.pipeline.guardrails.pii import detector as pii
-from seekway.pipeline.guardrails.pii import numbers, spelled
+from seekway.pipeline.guardrails.pii import numbers, spelled, window
 from seekway.pipeline.guardrails.pii.detector import PiiDetector
 from seekway.pipeline.guardrails.review.policy import ActionTable, Part, Watch
 from seekway.pipeline.guardrails.review.stream import TextReviewer
@@ -46,7 +46,7 @@ _WORDS = [
     *("北京市海淀区中关村大街27号", "3栋402室", "家住", "a@b.example", "gps ", "坐标", "order ", "订单"),
     *("password=Hunter2!x", "密码：abc12345。", "api_key: ", "Bearer ", "AKIAIOSFODNN7ABCDEFG", "postgres://u:s3cretpw@h/d", "-----BEGIN "),
 ]  # fmt: skip
-_BETWEEN = ["", " ", ", ", "，", ".", "-", "\n", ":", "\u200b", "的", "? ", "İ", "\ud83d", "é", "+", "("]
+_BETWEEN = ["", " ", ", ", "，", ".", "-", "\n", ":", "\u200b", "的", "? ", "İ", "\ud83d", "é", "+", "(", "~", " | "]
 
 
 @cache
@@ -113,6 +113,10 @@ def _no(*_: object) -> bool:
     return False
 
 
+def _from_the_beginning(*_: object) -> int:
+    return 0
+
+
 def _any_clue(_: str) -> clues.Clues:
     return clues.Clues((), names=True, places=True, accounts=True)
 
@@ -122,6 +126,7 @@ def _looking_closely() -> Generator[None]:
     """Nothing of personal data is passed over."""
     with (
         patch.object(pii, "are_idle", _no),
+        patch.object(window, "_chain_begin", _from_the_beginning),
         patch.object(pii, "clues_in", _any_clue),
         patch.object(numbers, "has_word_beside", _yes),
         patch.object(spelled, "may_be_birth_date", _yes),
@@ -149,6 +154,12 @@ def test_no_two_words_or_numbers_beside_each_other_are_passed_over(between: str)
         for second in (*_WORDS, *_NUMBERS):
             for text in (f"{first}{between}{second}", f"in {first}{between}{second}。"):
                 _check_personal(text, 3)
+
+
+def test_the_end_of_a_number_that_went_on_is_no_other_number() -> None:
+    text = "tel 4111  1111  1111  1111 and 1234567"
+    for cut in range(len(text)):
+        _check_personal(text, cut)
 
 
 def test_letters_that_are_a_term_and_another_one_in_pinyin_are_both() -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from seekway.pipeline.guardrails.pii.numbers import LEAST, MOST_BETWEEN, has_word_beside
+from seekway.pipeline.guardrails.pii.numbers import LEAST, has_word_beside
 from seekway.pipeline.guardrails.pii.spelled import may_be_birth_date, may_be_street
-from seekway.pipeline.guardrails.pii.window import Piece, Window
+from seekway.pipeline.guardrails.pii.window import MOST_BETWEEN, Piece, Window
 
 _MOST_DIGITS: Final = 10
 """Eleven may be a mobile number, or begin with a country's zeros."""
@@ -17,7 +17,7 @@ _BEFORE_PLATE: Final = 3
 
 
 def are_idle(window: Window, pieces: Sequence[Piece]) -> bool:
-    """Whether no number among ``pieces``, which are all of the text's, can be personal data; False where that takes a closer look.
+    """Whether no number among ``pieces``, which are all that may be of what is new, can be personal data; False where that takes a closer look.
 
     Only digits that stand by themselves are: no group of digits near, no sign of a country or of a fraction before them, no word beside them
     that personal data stand beside, and too few to tell by themselves. Addresses of machines are looked for apart from this.

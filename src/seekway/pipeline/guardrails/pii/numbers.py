@@ -8,10 +8,9 @@ from typing import Final
 
 from seekway.pipeline.guardrails.literals import Literals
 from seekway.pipeline.guardrails.pii import checksums
-from seekway.pipeline.guardrails.pii.window import Found, Piece, Window, joined
+from seekway.pipeline.guardrails.pii.window import MOST_BETWEEN, SEPARATORS, Found, Piece, Window, joined
 
-_SEPARATORS: Final = frozenset(b" -.()\x01")
-MOST_BETWEEN: Final = 2
+_SEPARATORS: Final = frozenset(SEPARATORS)
 _MOST_GROUPS: Final = 7
 LEAST: Final = 5
 _LEAST_GROUPED: Final = 7

@@ -14,6 +14,13 @@ _LONGEST_REACH: Final = 48
 LONGEST: Final = 96
 """Nothing that is found has more characters, but for what is said in :mod:`.mail` of addresses."""
 
+MOST_BETWEEN: Final = 2
+"""Characters between two groups of one number."""
+SEPARATORS: Final = b" -.()\x01"
+"""Which they may be."""
+_BEFORE_NUMBER: Final = 2
+"""Letters of a piece before the number that is found in it."""
+
 _INVISIBLE: Final = "\u00ad\u200b\u200c\u200d\u2060\ufeff\u200e\u200f"
 _FOLD: Final = {
     **{0xFF01 + place: 0x21 + place for place in range(94) if place != 11},
@@ -75,13 +82,13 @@ class Window:
         self._sentence = -1
 
     def pieces(self) -> list[Piece]:
-        """Those of the context among them; none where there is none after it."""
+        """Of the context those that may be of one number with what is new; none where there is none after it."""
         folded = self.folded
         kinds = folded.translate(_KINDS)
         found: list[Piece] = []
         if kinds.find(b"0", self.start) < 0:
             return found
-        end = 0
+        end = _chain_begin(folded, kinds, self.start)
         while (at := kinds.find(b"0", end)) >= 0:
             begin = kinds.rfind(b" ", end, at) + 1 or end
             end = kinds.find(b" ", at)
@@ -136,6 +143,18 @@ class Window:
             if near.find(word, low) >= 0:
                 return True
         return False
+
+
+def _chain_begin(folded: bytes, kinds: bytes, start: int) -> int:
+    """Where the groups begin that may be of one number with each other, the last of them with what begins at ``start``."""
+    begin = kinds.rfind(b" ", 0, max(0, start - _BEFORE_NUMBER) + 1) + 1
+    while begin:
+        end = len(kinds[:begin].rstrip(b" "))
+        gap, before = folded[end:begin], kinds.rfind(b" ", 0, end) + 1
+        if len(gap) > MOST_BETWEEN or gap.strip(SEPARATORS) or kinds.find(b"0", before, end) < 0:
+            break
+        begin = before
+    return begin
 
 
 def _lower(char: str) -> str:
