@@ -97,6 +97,18 @@ async def rebuild_index(knowledge: Knowledge, dataset: DatasetRecord, progress: 
     return total
 
 
+async def not_indexed(knowledge: Knowledge, datasets: Sequence[DatasetRecord]) -> list[str]:
+    """Names of those of whose passages the index lacks some: it was lost, or is being made again."""
+    book, found = knowledge.base.book, list[str]()
+    filled = set(await book.segments.datasets())
+    for one in datasets:
+        there = one.id in {known.id for known in await knowledge.base.index.datasets(one.tenant)}
+        lost = (one.tenant, one.id) in filled and not there
+        if lost or await book.segments.unsettled_count(one.tenant, one.id):
+            found.append(one.name)
+    return found
+
+
 def _share(document: DocumentRecord) -> float:
     """How far it is; 1 where nothing more is to be waited for."""
     if document.status in ("completed", "error", "paused"):

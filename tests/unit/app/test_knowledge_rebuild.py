@@ -203,5 +203,10 @@ def test_the_command_says_what_it_did(tmp_path: Path) -> None:
     kb("add", "--to", "notes", str(tmp_path / "a.txt"))
     for path in (tmp_path / "state").glob(f"{PASSAGES}*"):
         path.unlink()
+    lost = kb("search", "parcels", "--method", "full_text")
+    assert "Not all passages of notes are in the index" in lost
+    assert "Nothing was found." in lost
     assert "notes: 1 passages indexed again." in kb("rebuild")
-    assert "Parcels" in kb("search", "parcels", "--method", "full_text")
+    found = kb("search", "parcels", "--method", "full_text")
+    assert "Parcels" in found
+    assert "Not all" not in found

@@ -318,7 +318,7 @@ async def search(
       seekway kb search "How long is the warranty?"
       seekway kb search 保修期多久 --in handbook --method full_text --top 5
     """
-    from seekway.app.knowledge_filling import dataset_named
+    from seekway.app.knowledge_filling import dataset_named, not_indexed
     from seekway.knowledge.retrieval.retriever import Retrieval
 
     how = msgspec.convert({"method": method, "top_k": top, "rerank": rerank}, Retrieval)
@@ -326,6 +326,11 @@ async def search(
         chosen = [await dataset_named(knowledge, tenant, name) for name in names]
         asked = chosen or await knowledge.base.book.datasets(tenant)
         found = await knowledge.base.retrieve(tenant, [one.id for one in asked], question, how)
+        lacking = await not_indexed(knowledge, asked)
+    if lacking:
+        messages().print(
+            f"Not all passages of {', '.join(lacking)} are in the index: a running gateway puts them there, or seekway kb rebuild."
+        )
     if as_json:
         click.echo(msgspec.json.encode(found))
         return
