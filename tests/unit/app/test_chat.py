@@ -122,9 +122,9 @@ class Terminal:
         self._grew = asyncio.Event()
         self._ours, self._theirs = os.openpty()
 
-    async def start(self, url: str) -> asyncio.subprocess.Process:
+    async def start(self, url: str, program: Sequence[str] = ("-m", "seekway.app")) -> asyncio.subprocess.Process:
         child = await asyncio.create_subprocess_exec(
-            *("/usr/bin/env", "TERM=dumb", "NO_COLOR=1", sys.executable, "-m", "seekway.app", "chat", "--url", url),
+            *("/usr/bin/env", "TERM=dumb", "NO_COLOR=1", sys.executable, *program, "chat", "--url", url),
             stdin=self._theirs,
             stdout=self._theirs,
             stderr=self._theirs,
@@ -199,6 +199,31 @@ async def test_ctrl_c_stops_the_answer_and_not_the_chat(gateway: ChatGateway) ->
         if child.returncode is None:
             child.kill()
             await child.wait()
+        terminal.close()
+
+
+# Another thread gets the signal, as when it comes just before the loop waits: nothing interrupts that wait.
+ELSEWHERE = """
+import runpy, signal, threading
+threading.Thread(target=threading.Event().wait, daemon=True).start()
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+runpy.run_module("seekway.app", run_name="__main__")
+"""
+
+
+async def test_ctrl_c_wakes_a_chat_that_waits(gateway: ChatGateway) -> None:
+    gateway.answers = [[chunk(content="Once upon"), None]]
+    terminal = Terminal()
+    child = await terminal.start(gateway.url, ["-c", ELSEWHERE])
+    try:
+        await terminal.until("> ")
+        terminal.type("Tell a story\n")
+        await terminal.until("Once upon")
+        terminal.type("\x03")
+        await terminal.until("(stopped)")
+    finally:
+        child.kill()
+        await child.wait()
         terminal.close()
 
 

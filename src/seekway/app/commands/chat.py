@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib
+import signal
 import sys
 from contextlib import aclosing
 
@@ -109,7 +110,7 @@ class Conversation:
         self._screen.begin()
         try:
             asyncio.run(self._stream(question, answer, finished))
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, asyncio.CancelledError):
             self._screen.end(None, stats=self._stats)
         else:
             self._screen.end(finished[0], stats=self._stats)
@@ -118,6 +119,7 @@ class Conversation:
         return bool(finished)
 
     async def _stream(self, question: str, answer: list[str], finished: list[Finished]) -> None:
+        _stop_at_ctrl_c()
         turns = [*([Turn("system", self.system)] if self.system else []), *self._turns, Turn("user", question)]
         async with open_session() as session:
             client = ChatClient(session, self._url, self._api_key)
@@ -129,6 +131,12 @@ class Conversation:
                     self._screen.say(event)
                     if not event.thinking:
                         answer.append(event.text)
+
+
+def _stop_at_ctrl_c() -> None:
+    """Cancel the running task. ``asyncio.run`` does so too, but does not wake a loop that is just about to wait."""
+    if (task := asyncio.current_task()) is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, task.cancel)
 
 
 def gateway_url(settings: Settings) -> str:
