@@ -28,6 +28,12 @@ def long() -> str:
 
 
 @server.tool()
+def endless() -> str:
+    """Says more than anybody keeps."""
+    return "x" * 5_000_000
+
+
+@server.tool()
 def secrets() -> str:
     """What it was given of the environment."""
     return ",".join(sorted(os.environ))  # noqa: TID251 - it is what the test asks for

@@ -18,6 +18,8 @@ from seekway.core.types import JsonSchema
 if TYPE_CHECKING:
     from mcp import Client
 
+# Four times the longest answer that settings may let through to a model; whoever sends more holds up nobody.
+_MOST_MESSAGE: Final = 4 * 1024 * 1024
 _CUT: Final = "\n[cut: the answer is longer]"
 
 
@@ -136,23 +138,25 @@ class McpServer:
         except Exception as error:
             if _broken(error):
                 self._leave(connection)
-            self._log.warning("mcp_server_failed", server=self.name, reason=type(error).__name__)
-            raise ToolFailed(f"The MCP server {self.name} could not be asked: {type(error).__name__}.") from error
+            why = _why(error)
+            self._log.warning("mcp_server_failed", server=self.name, reason=why)
+            raise ToolFailed(f"The MCP server {self.name} could not be asked: {why}.") from error
 
     async def _enter(self, stack: AsyncExitStack) -> Client:
         try:
-            import httpx2
-            from mcp import Client, StdioServerParameters
+            from mcp import Client
             from mcp.client.streamable_http import streamable_http_client
+
+            from seekway.applications.tools.mcp_http import bounded_client
+            from seekway.applications.tools.mcp_program import program
         except ImportError as error:
             raise ConfigError("MCP servers need their client: install seekway[mcp].", param="tools") from error
         if self._command:
-            first, *rest = self._command
-            child = StdioServerParameters(command=first, args=rest, env=dict(self._environment))
+            child = program(self._command, self._environment, _MOST_MESSAGE)
             return await stack.enter_async_context(Client(child, read_timeout_seconds=self._timeout_s))
-        http = httpx2.AsyncClient(headers=dict(self._headers), timeout=httpx2.Timeout(self._timeout_s))
+        http = bounded_client(self._headers, self._timeout_s, _MOST_MESSAGE)
         await stack.enter_async_context(http)
-        transport = streamable_http_client(self._url, http_client=http, max_sse_event_size=self._most_bytes * 4)
+        transport = streamable_http_client(self._url, http_client=http, max_sse_event_size=_MOST_MESSAGE)
         return await stack.enter_async_context(Client(transport, read_timeout_seconds=self._timeout_s))
 
 
@@ -211,6 +215,12 @@ def _broken(error: Exception) -> bool:
     from mcp_types import CONNECTION_CLOSED
 
     return not isinstance(error, MCPError) or error.code == CONNECTION_CLOSED
+
+
+def _why(error: Exception) -> str:
+    from mcp import MCPError
+
+    return error.message[:300].rstrip(".") if isinstance(error, MCPError) else type(error).__name__
 
 
 def _heard(task: asyncio.Task[None]) -> None:

@@ -74,7 +74,7 @@ async def _call(tool: RunnableTool, arguments: Mapping[str, Any]) -> str:
 async def test_a_servers_tools_are_found_and_called(settings: ToolProviderSettings) -> None:
     async with _toolbox(settings) as toolbox:
         tools = await toolbox.tools_of(_app(ToolUse("mcp", "shop")))
-        assert set(tools) == {"find_order", "fail", "long", "secrets", "die"}
+        assert set(tools) == {"find_order", "fail", "long", "endless", "secrets", "die"}
         find = tools["find_order"]
         assert (find.label, find.description) == ("Find an order", "Where an order is.")
         assert set(find.parameters["properties"]) == {"number", "language"}
@@ -97,6 +97,22 @@ async def test_a_tool_that_fails_says_so_and_a_long_answer_is_cut(settings: Tool
             await _call(tools["fail"], {})
         text = await _call(tools["long"], {})
         assert text == "x" * 1024 + "\n[cut: the answer is longer]"
+
+
+async def test_an_answer_without_bound_fails_and_the_next_is_heard(settings: ToolProviderSettings) -> None:
+    async with _toolbox(settings) as toolbox:
+        tools = await toolbox.tools_of(_app(ToolUse("mcp", "shop")))
+        with pytest.raises(ToolFailed, match=r"4,194,304 bytes"):
+            await _call(tools["endless"], {})
+        assert await _call(tools["find_order"], {"number": 1}) == "order 1 in en"
+
+
+async def test_a_program_that_writes_a_line_without_end_is_an_error() -> None:
+    chatter = "import itertools\nfor _ in itertools.repeat(0):\n    print('x' * 65536, end='', flush=True)"
+    program = ToolProviderSettings(name="shop", kind="mcp", command=(sys.executable, "-c", chatter), timeout_s=20)
+    async with _toolbox(program) as toolbox:
+        with pytest.raises(ToolFailed, match="shop"):
+            await toolbox.tools_of(_app(ToolUse("mcp", "shop")))
 
 
 async def test_a_tool_that_is_not_there_is_told(settings: ToolProviderSettings) -> None:
