@@ -150,7 +150,7 @@ TALK: Final = (
         file=b"bytes",
         status=201,
         members={"": _UPLOAD},
-        differs="`preview_url` and `source_url` open with the application's key; they are not signed. `mime_type` has no parameters.",
+        differs="`preview_url` and `source_url` open with the application's key; they are not signed. `mime_type` has no parameters. A file that no message came with in a week is deleted, one of a deleted conversation at once.",
     ),
     _App(
         section="Files",

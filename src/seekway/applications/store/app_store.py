@@ -27,7 +27,7 @@ class AppStore:
         self.conversations = ConversationRows(database, clock)
         self.messages = MessageRows(database, clock)
         self.annotations = AnnotationRows(database, clock)
-        self.uploads = UploadRows(database)
+        self.uploads = UploadRows(database, clock)
         self.stops = StopRows(database, clock)
 
     async def open(self) -> None:

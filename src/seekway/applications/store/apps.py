@@ -84,6 +84,7 @@ def no_app(name: str) -> NotFound:
 def _delete(connection: Connection, app: str) -> None:
     for table, of in (
         ("app_variables", "conversation in (select id from app_conversations where app = ?)"),
+        ("app_message_uploads", "message in (select id from app_messages where app = ?)"),
         ("app_thoughts", "message in (select id from app_messages where app = ?)"),
         ("app_annotation_vectors", "annotation in (select id from app_annotations where app = ?)"),
         ("app_upload_bodies", "upload in (select id from app_uploads where app = ?)"),

@@ -10,12 +10,14 @@ import msgspec
 
 from seekway.applications.records import Conversation, EndUser, Variable
 from seekway.applications.store.table import Table
+from seekway.applications.store.uploads import delete_unused
 from seekway.core.errors import NotFound
 from seekway.storage.sql.database import Connection, Database, Value
 
 USERS = Table("app_users", EndUser)
 CONVERSATIONS = Table("app_conversations", Conversation, json=("inputs",))
 VARIABLES = Table("app_variables", Variable, json=("value",))
+_OF_ITS_MESSAGES = "message in (select id from app_messages where conversation = ?)"
 Order = Literal["created_at", "-created_at", "updated_at", "-updated_at"]
 
 
@@ -96,17 +98,20 @@ class ConversationRows:
         )
 
     async def delete(self, app: str, user: str, conversation: str) -> None:
-        """With every trace of it."""
+        """With every trace of it; files go that came with no other conversation."""
 
         def work(connection: Connection) -> None:
             conversation_of(connection, app, user, conversation)
-            connection.run(
-                "delete from app_thoughts where message in (select id from app_messages where conversation = ?)",
+            uploads = connection.all(
+                f"select distinct upload from app_message_uploads where {_OF_ITS_MESSAGES}",  # noqa: S608 - names are our own
                 conversation,
             )
+            for table in ("thoughts", "message_uploads"):
+                connection.run(f"delete from app_{table} where {_OF_ITS_MESSAGES}", conversation)  # noqa: S608 - names are our own
             for table in ("messages", "feedbacks", "variables"):
                 connection.run(f"delete from app_{table} where conversation = ?", conversation)  # noqa: S608 - names are our own
             connection.run("delete from app_conversations where id = ?", conversation)
+            delete_unused(connection, [str(upload) for (upload,) in uploads])
 
         await self._database.write(work)
 

@@ -9,7 +9,8 @@ import msgspec
 
 from seekway.applications.records import Conversation, Feedback, Message, Rating, Thought, Turn
 from seekway.applications.store.conversations import CONVERSATIONS, conversation_of
-from seekway.applications.store.table import Table, like
+from seekway.applications.store.table import Table
+from seekway.applications.store.uploads import use
 from seekway.core.errors import NotFound
 from seekway.storage.sql.database import Connection, Database, Value
 
@@ -55,6 +56,7 @@ class MessageRows:
                 connection.run("update app_conversations set updated_at = ? where id = ?", now, message.conversation)
             placed = msgspec.structs.replace(message, position=position, updated_at=now)
             MESSAGES.insert(connection, placed)
+            _use(connection, placed)
             return placed
 
         return await self._database.write(work)
@@ -65,6 +67,7 @@ class MessageRows:
 
         def work(connection: Connection) -> None:
             if MESSAGES.update(connection, ended, _FOUND):
+                _use(connection, ended)
                 connection.run("delete from app_thoughts where message = ?", ended.id)
                 THOUGHTS.insert_many(connection, thoughts)
 
@@ -141,8 +144,8 @@ class MessageRows:
         """Whether a message of ``app`` came with that file."""
         found = await self._database.read(
             lambda connection: connection.one(
-                "select 1 from app_messages where app = ? and files <> '[]' and files like ? escape '!' limit 1",
-                *(app, like(f'"upload":"{upload}"')),
+                "select 1 from app_message_uploads u join app_messages m on m.id = u.message where u.upload = ? and m.app = ? limit 1",
+                *(upload, app),
             )
         )
         return found is not None
@@ -201,6 +204,11 @@ class MessageRows:
                 (page - 1) * limit,
             )
         )
+
+
+def _use(connection: Connection, message: Message) -> None:
+    if message.files:
+        use(connection, message.id, [file.upload for file in message.files if file.upload])
 
 
 def message_of(connection: Connection, app: str, user: str, message: str) -> Message:

@@ -1,8 +1,9 @@
-"""Files that users sent."""
+"""Files that users sent, and the messages that they came with."""
 
 from __future__ import annotations
 
-from typing import cast
+from collections.abc import Callable, Sequence
+from typing import Final, cast
 
 from seekway.applications.records import Upload
 from seekway.applications.store.table import Table
@@ -10,16 +11,32 @@ from seekway.core.errors import NotFound
 from seekway.storage.sql.database import Connection, Database
 
 UPLOADS = Table("app_uploads", Upload)
+UNUSED_MS: Final = 7 * 86_400_000
+"""So long a file waits for its question."""
+
+_LOOK_MS: Final = 3_600_000
+_UNUSED: Final = "not exists (select 1 from app_message_uploads where upload = app_uploads.id)"
 
 
 class UploadRows:
     """A file is its user's: for another it raises ``NotFound``."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, clock: Callable[[], int]) -> None:
         self._database = database
+        self._clock = clock
+        self._looked_at: int | None = None
 
     async def keep(self, upload: Upload, body: bytes) -> None:
+        """Files that nobody asked about for :data:`UNUSED_MS` are deleted; an hour passes between two looks for them."""
+        now = self._clock()
+        look = self._looked_at is None or now - self._looked_at >= _LOOK_MS
+        if look:
+            self._looked_at = now
+
         def work(connection: Connection) -> None:
+            if look:
+                old = connection.all(f"select id from app_uploads where created_at < ? and {_UNUSED}", now - UNUSED_MS)  # noqa: S608 - names are our own
+                _delete(connection, [str(upload) for (upload,) in old])
             UPLOADS.insert(connection, upload)
             connection.run("insert into app_upload_bodies (upload, body) values (?, ?)", upload.id, body)
 
@@ -39,6 +56,27 @@ class UploadRows:
             return found, bytes(cast("bytes", row[0]))
 
         return await self._database.read(work)
+
+
+def use(connection: Connection, message: str, uploads: Sequence[str]) -> None:
+    """``message`` came with ``uploads``."""
+    for upload in dict.fromkeys(uploads):
+        connection.run(
+            "insert into app_message_uploads (upload, message) values (?, ?) on conflict do nothing", upload, message
+        )
+
+
+def delete_unused(connection: Connection, uploads: Sequence[str]) -> None:
+    """Those of ``uploads`` that no message came with."""
+    for upload in uploads:
+        if connection.one(f"select 1 from app_uploads where id = ? and {_UNUSED}", upload) is not None:  # noqa: S608 - names are our own
+            _delete(connection, [upload])
+
+
+def _delete(connection: Connection, uploads: Sequence[str]) -> None:
+    for upload in uploads:
+        connection.run("delete from app_upload_bodies where upload = ?", upload)
+        connection.run("delete from app_uploads where id = ?", upload)
 
 
 def _upload(connection: Connection, app: str, user: str, upload: str) -> Upload:

@@ -30,6 +30,7 @@ TABLES = (
     "annotation_vectors",
     "uploads",
     "upload_bodies",
+    "message_uploads",
     "stops",
 )
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from seekway.applications.records import Conversation, Message, Thought, Upload, Variable
+from seekway.applications.records import Conversation, Message, MessageFile, Thought, Upload, Variable
 from seekway.applications.store.app_store import AppStore
 from seekway.applications.store.stops import Stop
 from seekway.core.errors import AlreadyExists, NotFound
@@ -45,7 +45,8 @@ async def test_deleting_an_application_leaves_no_trace_and_no_other_touched(
     for app in (gone, stays):
         user = await store.conversations.user("", app.id, "u")
         conversation = Conversation(app.id, f"c-{app.slug}", user.id, "One")
-        message = Message(app.id, conversation.id, f"m-{app.slug}", user.id, 0, "secret")
+        file = MessageFile("1", "document", "local_file", upload=f"f-{app.slug}")
+        message = Message(app.id, conversation.id, f"m-{app.slug}", user.id, 0, "secret", files=(file,))
         begun = await store.messages.begin(message, conversation)
         await store.messages.end(
             msgspec.structs.replace(begun, answer="a", status="normal"), (Thought(begun.id, f"t-{app.slug}", 1),)
