@@ -78,15 +78,18 @@ class RecordedSink:
 
 
 class FakeWire:
-    """A pool whose connections end here; ``dialed`` are their transports in order."""
+    """A pool whose connections end here; ``dialed`` are their transports in order, made while ``open`` is set."""
 
     def __init__(self, limit: int = 4) -> None:
+        self.open = asyncio.Event()
+        self.open.set()
         settings = BackendSettings("fake", "http://fake/v1", max_connections=limit)
         self.dialed: list[tuple[Connection, FakeTransport]] = []
         self.pool = Pool(self, WireFailures(settings), limit=limit, connect_timeout_s=5.0, idle_timeout_s=30.0)
         self._refusals = Refusals("fake", None)
 
     async def dial(self, pool: Pool) -> Connection:
+        await self.open.wait()
         connection, transport = Connection(pool), FakeTransport()
         connection.connection_made(transport)
         self.dialed.append((connection, transport))

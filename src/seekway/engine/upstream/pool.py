@@ -50,6 +50,7 @@ class Pool:
         self._ending: set[asyncio.Task[Connection]] = set()
         self._busy = 0
         self._sweep: asyncio.TimerHandle | None = None
+        self._sweep_at = 0.0
         self._resting = False
         self._closed = False
 
@@ -196,20 +197,30 @@ class Pool:
         if self._sweep is not None:
             self._sweep.cancel()
         self._resting = delay > SWEEP_S
-        self._sweep = asyncio.get_running_loop().call_later(delay, self._look)
+        self._sweep_at = self._now() + delay
+        self._sweep = asyncio.get_running_loop().call_at(self._sweep_at, self._look)
 
     def _look(self) -> None:
         """The sweep: what has been silent, waited or run for too long fails; what has been idle for long is closed."""
+        now = self._now()
+        if (late := now - self._sweep_at) > SWEEP_S:
+            self._stood_still(late)
         self._sweep = None
         if self._busy:
             self._schedule(min(SWEEP_S, self._idle_timeout_s / 4))
         elif self._connections:
             self._schedule(KEPT_S)
-        now = self._now()
         for connection in tuple(self._connections):
             self._look_at(connection, now)
         for call in (*self._waiting, *self._dialing):
             self._look_at_waiting(call, now)
+
+    def _stood_still(self, seconds: float) -> None:
+        """This process did, or the machine: what the backend said meanwhile is not read yet, so that nobody may call it silent or slow."""
+        for connection in self._connections:
+            connection.since += seconds
+        for call in (*self._waiting, *self._dialing):
+            call.patience += seconds
 
     def _look_at(self, connection: Connection, now: float) -> None:
         call = connection.call
