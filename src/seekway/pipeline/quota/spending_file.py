@@ -12,6 +12,7 @@ from pathlib import Path
 
 from seekway.core.errors import ConfigError, StorageFailed
 from seekway.pipeline.quota.purses import PurseId
+from seekway.storage.sql.write_ahead import until_free
 
 _BUSY_S = 5.0
 _SCHEMA = """
@@ -42,7 +43,7 @@ class SpendingFile:
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._db = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
-            self._db.execute("PRAGMA journal_mode=WAL")
+            until_free(lambda: self._db.execute("PRAGMA journal_mode=WAL"), _is_busy, _BUSY_S)
             # With a write-ahead log only FULL has a commit on the disk when it returns.
             self._db.execute("PRAGMA synchronous=FULL")
             self._db.executescript(_SCHEMA)
@@ -95,3 +96,8 @@ class SpendingFile:
         ).fetchall()
         self._seen = max((row[4] for row in rows), default=self._seen)
         return {PurseId(owner, currency, period): nano for owner, currency, period, nano, _ in rows}
+
+
+def _is_busy(error: Exception) -> bool:
+    # Errors of the module itself have no code.
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY

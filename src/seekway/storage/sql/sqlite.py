@@ -18,6 +18,7 @@ import apsw
 
 from seekway.core.errors import AlreadyExists, SeekwayError, StorageUnavailable, unforeseen
 from seekway.storage.sql.database import Connection, Row, T, Value
+from seekway.storage.sql.write_ahead import until_free
 
 _TOGETHER = 256
 """Most pieces of work in one commit, so that the first does not wait for a crowd."""
@@ -164,7 +165,7 @@ class SqliteDatabase:
             raw.setbusytimeout(_BUSY_MS)
             connection = SqliteConnection(raw)
             # Read to the end: statements after one that gives rows are run no sooner.
-            connection.raw.execute(_PRAGMAS).fetchall()
+            until_free(lambda: connection.raw.execute(_PRAGMAS).fetchall(), _is_busy, _BUSY_MS / 1000)
             if self._prepare is not None:
                 self._prepare(raw)
             if read_only:
@@ -238,3 +239,7 @@ def _told(error: apsw.Error) -> SeekwayError:
     ):
         return AlreadyExists("There is an entry of that key already.")
     return StorageUnavailable(f"The database refused: {str(error).rstrip('.')}.")
+
+
+def _is_busy(error: Exception) -> bool:
+    return isinstance(error, apsw.BusyError)
