@@ -34,8 +34,8 @@ async def test_a_folder_that_pip_removes_while_it_is_watched_is_no_error(
 ) -> None:
     scandir = os.scandir
 
-    def gone(path: str | int) -> object:
-        if isinstance(path, str) and Path(path).name == "tmp":
+    def gone(path: str | Path | int) -> object:
+        if not isinstance(path, int) and Path(path).name == "tmp":
             raise FileNotFoundError(errno.ENOENT, "No such file or directory", str(path))
         return scandir(path)
 
