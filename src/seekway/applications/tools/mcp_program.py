@@ -106,7 +106,7 @@ class _Pipes:
         return SessionMessage(message)
 
     async def _fail(self, why: str) -> None:
-        for asked in self._asked:
+        for asked in tuple(self._asked):
             error = JSONRPCError(jsonrpc="2.0", id=asked, error=ErrorData(code=CONNECTION_CLOSED, message=why))
             await self._to_session.send(SessionMessage(error))
         # It might go on writing until somebody asks again.

@@ -138,9 +138,9 @@ class McpServer:
         except Exception as error:
             if _broken(error):
                 self._leave(connection)
-            why = _why(error)
-            self._log.warning("mcp_server_failed", server=self.name, reason=why)
-            raise ToolFailed(f"The MCP server {self.name} could not be asked: {why}.") from error
+            # What the server says is for who asked; it may hold what was asked.
+            self._log.warning("mcp_server_failed", server=self.name, reason=type(error).__name__)
+            raise ToolFailed(f"The MCP server {self.name} could not be asked: {_why(error)}.") from error
 
     async def _enter(self, stack: AsyncExitStack) -> Client:
         try:
