@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -28,7 +28,7 @@ _SERVICE = re.compile(r"gRPC\s+(\S+)")
 
 
 class Usage(msgspec.Struct, frozen=True):
-    """CPU seconds since its start and resident bytes, for each process by its role."""
+    """CPU seconds since their start and resident bytes of the processes of each role."""
 
     cpu: dict[str, float]
     rss: dict[str, int]
@@ -53,7 +53,7 @@ class BareProcess:
         return self._read()
 
     def usage(self) -> Usage:
-        return _usage({"bare": self.process})
+        return _usage([("bare", self.process)])
 
     def close(self) -> None:
         _open(self._process.stdin).close()
@@ -88,7 +88,7 @@ class Served:
         self.grpc = grpc
         self.ready_s = ready_s
         root = psutil.Process(process.pid)
-        self._processes = {_role(child): child for child in (root, *root.children(recursive=True))}
+        self._processes = [(_role(child), child) for child in (root, *root.children(recursive=True))]
 
     def usage(self) -> Usage:
         return _usage(self._processes)
@@ -147,12 +147,15 @@ def _role(process: psutil.Process) -> str:
     return "supervisor"
 
 
-def _usage(processes: dict[str, psutil.Process]) -> Usage:
-    times = {role: process.cpu_times() for role, process in processes.items()}
-    return Usage(
-        {role: spent.user + spent.system for role, spent in times.items()},
-        {role: process.memory_info().rss for role, process in processes.items()},
-    )
+def _usage(processes: Sequence[tuple[str, psutil.Process]]) -> Usage:
+    """The embedding model has a worker of its own beside the other's, so that a role may have several."""
+    cpu: dict[str, float] = {}
+    rss: dict[str, int] = {}
+    for role, process in processes:
+        spent = process.cpu_times()
+        cpu[role] = cpu.get(role, 0.0) + spent.user + spent.system
+        rss[role] = rss.get(role, 0) + process.memory_info().rss
+    return Usage(cpu, rss)
 
 
 def _open(pipe: IO[bytes] | None) -> IO[bytes]:
