@@ -111,7 +111,8 @@ class ConversationRows:
             for table in ("messages", "feedbacks", "variables"):
                 connection.run(f"delete from app_{table} where conversation = ?", conversation)  # noqa: S608 - names are our own
             connection.run("delete from app_conversations where id = ?", conversation)
-            delete_unused(connection, [str(upload) for (upload,) in uploads])
+            for (upload,) in uploads:
+                delete_unused(connection, "id = ?", upload)
 
         await self._database.write(work)
 

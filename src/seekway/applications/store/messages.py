@@ -56,7 +56,7 @@ class MessageRows:
                 connection.run("update app_conversations set updated_at = ? where id = ?", now, message.conversation)
             placed = msgspec.structs.replace(message, position=position, updated_at=now)
             MESSAGES.insert(connection, placed)
-            _use(connection, placed)
+            use(connection, placed.id, placed.files)
             return placed
 
         return await self._database.write(work)
@@ -67,7 +67,7 @@ class MessageRows:
 
         def work(connection: Connection) -> None:
             if MESSAGES.update(connection, ended, _FOUND):
-                _use(connection, ended)
+                use(connection, ended.id, ended.files)
                 connection.run("delete from app_thoughts where message = ?", ended.id)
                 THOUGHTS.insert_many(connection, thoughts)
 
@@ -204,11 +204,6 @@ class MessageRows:
                 (page - 1) * limit,
             )
         )
-
-
-def _use(connection: Connection, message: Message) -> None:
-    if message.files:
-        use(connection, message.id, [file.upload for file in message.files if file.upload])
 
 
 def message_of(connection: Connection, app: str, user: str, message: str) -> Message:

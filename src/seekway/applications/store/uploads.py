@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final, cast
 
-from seekway.applications.records import Upload
+from seekway.applications.records import MessageFile, Upload
 from seekway.applications.store.table import Table
 from seekway.core.errors import NotFound
-from seekway.storage.sql.database import Connection, Database
+from seekway.storage.sql.database import Connection, Database, Value
 
 UPLOADS = Table("app_uploads", Upload)
 UNUSED_MS: Final = 7 * 86_400_000
 """So long a file waits for its question."""
 
 _LOOK_MS: Final = 3_600_000
-_UNUSED: Final = "not exists (select 1 from app_message_uploads where upload = app_uploads.id)"
 
 
 class UploadRows:
@@ -35,8 +34,7 @@ class UploadRows:
 
         def work(connection: Connection) -> None:
             if look:
-                old = connection.all(f"select id from app_uploads where created_at < ? and {_UNUSED}", now - UNUSED_MS)  # noqa: S608 - names are our own
-                _delete(connection, [str(upload) for (upload,) in old])
+                delete_unused(connection, "created_at < ?", now - UNUSED_MS)
             UPLOADS.insert(connection, upload)
             connection.run("insert into app_upload_bodies (upload, body) values (?, ?)", upload.id, body)
 
@@ -58,25 +56,22 @@ class UploadRows:
         return await self._database.read(work)
 
 
-def use(connection: Connection, message: str, uploads: Sequence[str]) -> None:
-    """``message`` came with ``uploads``."""
-    for upload in dict.fromkeys(uploads):
+def use(connection: Connection, message: str, files: Sequence[MessageFile]) -> None:
+    """``message`` has ``files``."""
+    for upload in {file.upload for file in files if file.upload}:
         connection.run(
             "insert into app_message_uploads (upload, message) values (?, ?) on conflict do nothing", upload, message
         )
 
 
-def delete_unused(connection: Connection, uploads: Sequence[str]) -> None:
-    """Those of ``uploads`` that no message came with."""
-    for upload in uploads:
-        if connection.one(f"select 1 from app_uploads where id = ? and {_UNUSED}", upload) is not None:  # noqa: S608 - names are our own
-            _delete(connection, [upload])
-
-
-def _delete(connection: Connection, uploads: Sequence[str]) -> None:
-    for upload in uploads:
-        connection.run("delete from app_upload_bodies where upload = ?", upload)
-        connection.run("delete from app_uploads where id = ?", upload)
+def delete_unused(connection: Connection, where: str, *parameters: Value) -> None:
+    """Those uploads ``where`` says that no message has."""
+    unused = connection.all(
+        f"select id from app_uploads where {where} and not exists (select 1 from app_message_uploads where upload = app_uploads.id)",  # noqa: S608 - conditions are our own
+        *parameters,
+    )
+    connection.run_many("delete from app_upload_bodies where upload = ?", unused)
+    connection.run_many("delete from app_uploads where id = ?", unused)
 
 
 def _upload(connection: Connection, app: str, user: str, upload: str) -> Upload:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from structlog.typing import FilteringBoundLogger
 
@@ -18,7 +18,7 @@ from seekway.core.types import JsonSchema
 if TYPE_CHECKING:
     from mcp import Client
 
-# Four times the longest answer that settings may let through to a model; whoever sends more holds up nobody.
+# Four times the longest answer that settings may let through to a model.
 _MOST_MESSAGE: Final = 4 * 1024 * 1024
 _CUT: Final = "\n[cut: the answer is longer]"
 
@@ -189,7 +189,7 @@ class _Connection:
                 except BaseException as error:
                     if not ready.done():
                         known = isinstance(error, ConfigError)
-                        why = f"The MCP server {name} cannot be reached: {type(error).__name__}."
+                        why = f"The MCP server {name} cannot be reached: {_why(error)}."
                         ready.set_exception(error if known else ToolFailed(why))
                     raise
                 ready.set_result(client)
@@ -217,9 +217,12 @@ def _broken(error: Exception) -> bool:
     return not isinstance(error, MCPError) or error.code == CONNECTION_CLOSED
 
 
-def _why(error: Exception) -> str:
+def _why(error: BaseException) -> str:
     from mcp import MCPError
 
+    if isinstance(error, BaseExceptionGroup):
+        first = cast("BaseExceptionGroup[BaseException]", error).exceptions[0]
+        return _why(first)
     return error.message[:300].rstrip(".") if isinstance(error, MCPError) else type(error).__name__
 
 

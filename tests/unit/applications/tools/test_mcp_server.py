@@ -110,8 +110,9 @@ async def test_an_answer_without_bound_fails_and_the_next_is_heard(settings: Too
 async def test_a_program_that_writes_a_line_without_end_is_an_error() -> None:
     chatter = "import itertools\nfor _ in itertools.repeat(0):\n    print('x' * 65536, end='', flush=True)"
     program = ToolProviderSettings(name="shop", kind="mcp", command=(sys.executable, "-c", chatter), timeout_s=20)
+    # Whoever keeps all of it hears of no end, and gives up in time only.
     async with _toolbox(program) as toolbox:
-        with pytest.raises(ToolFailed, match="shop"):
+        with pytest.raises(ToolFailed, match="Connection closed"):
             await toolbox.tools_of(_app(ToolUse("mcp", "shop")))
 
 
