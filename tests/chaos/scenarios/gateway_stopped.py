@@ -25,6 +25,8 @@ async def _play(stage: Stage) -> None:
                 for gateway in stopped:
                     gateway.resume()
             await load.answered(stage.some(150))
+    taken = [*a.taken, *b.taken]
+    stage.expect(len(taken) == len(set(taken)), "a request was asked of a second backend")
 
 
 GATEWAY_STOPPED = Scenario("gateway-stopped", _play, short=True)

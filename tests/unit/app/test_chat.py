@@ -8,7 +8,8 @@ import io
 import os
 import sys
 import termios
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 import pytest
 from rich.console import Console
@@ -114,6 +115,25 @@ async def test_a_key_is_asked_for_and_sent() -> None:
         assert (await chat(gateway, "hello", "--api-key", "k1"))[0] == 0
 
 
+@asynccontextmanager
+async def story_begun(
+    gateway: ChatGateway, program: Sequence[str] = ("-m", "seekway.app")
+) -> AsyncGenerator[tuple[Terminal, asyncio.subprocess.Process]]:
+    """A chat on a terminal, in the middle of its first answer."""
+    terminal = Terminal()
+    child = await terminal.start(gateway.url, program)
+    try:
+        await terminal.until("> ")
+        terminal.type("Tell a story\n")
+        await terminal.until("Once upon")
+        yield terminal, child
+    finally:
+        if child.returncode is None:
+            child.kill()
+            await child.wait()
+        terminal.close()
+
+
 class Terminal:
     """``seekway chat`` on a terminal of its own."""
 
@@ -122,7 +142,7 @@ class Terminal:
         self._grew = asyncio.Event()
         self._ours, self._theirs = os.openpty()
 
-    async def start(self, url: str, program: Sequence[str] = ("-m", "seekway.app")) -> asyncio.subprocess.Process:
+    async def start(self, url: str, program: Sequence[str]) -> asyncio.subprocess.Process:
         child = await asyncio.create_subprocess_exec(
             *("/usr/bin/env", "TERM=dumb", "NO_COLOR=1", sys.executable, *program, "chat", "--url", url),
             stdin=self._theirs,
@@ -167,12 +187,7 @@ def _take_terminal() -> None:
 
 async def test_ctrl_c_stops_the_answer_and_not_the_chat(gateway: ChatGateway) -> None:
     gateway.answers = [[chunk(content="Once upon"), None], [*THOUGHTFUL], [*THOUGHTFUL]]
-    terminal = Terminal()
-    child = await terminal.start(gateway.url)
-    try:
-        await terminal.until("> ")
-        terminal.type("Tell a story\n")
-        await terminal.until("Once upon")
+    async with story_begun(gateway) as (terminal, child):
         terminal.type("\x03")
         await terminal.until("(stopped)")
         async with asyncio.timeout(LIMIT_S):
@@ -195,11 +210,6 @@ async def test_ctrl_c_stops_the_answer_and_not_the_chat(gateway: ChatGateway) ->
         terminal.type("/exit\n")
         async with asyncio.timeout(LIMIT_S):
             assert await child.wait() == 0
-    finally:
-        if child.returncode is None:
-            child.kill()
-            await child.wait()
-        terminal.close()
 
 
 # Another thread gets the signal, as when it comes just before the loop waits: nothing interrupts that wait.
@@ -213,18 +223,9 @@ runpy.run_module("seekway.app", run_name="__main__")
 
 async def test_ctrl_c_wakes_a_chat_that_waits(gateway: ChatGateway) -> None:
     gateway.answers = [[chunk(content="Once upon"), None]]
-    terminal = Terminal()
-    child = await terminal.start(gateway.url, ["-c", ELSEWHERE])
-    try:
-        await terminal.until("> ")
-        terminal.type("Tell a story\n")
-        await terminal.until("Once upon")
+    async with story_begun(gateway, ["-c", ELSEWHERE]) as (terminal, _):
         terminal.type("\x03")
         await terminal.until("(stopped)")
-    finally:
-        child.kill()
-        await child.wait()
-        terminal.close()
 
 
 def test_a_models_words_cannot_steer_the_terminal() -> None:

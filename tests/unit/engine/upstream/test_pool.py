@@ -37,11 +37,17 @@ class Clock:
             await self.stand_still(SWEEP_S)
 
 
-async def test_a_connection_is_not_slow_that_nobody_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+async def stood_still(monkeypatch: pytest.MonkeyPatch) -> tuple[Clock, FakeWire, RecordedSink]:
+    """While a connection is being made that nobody answers."""
     clock, wire, sink = Clock(monkeypatch), FakeWire(), RecordedSink()
     wire.open.clear()
     wire.start(sink)
     await clock.stand_still(LONG_S)
+    return clock, wire, sink
+
+
+async def test_a_connection_is_not_slow_that_nobody_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, wire, sink = await stood_still(monkeypatch)
     await clock.go_on(2, sink)
     assert not sink.over
     wire.open.set()
@@ -52,10 +58,7 @@ async def test_a_connection_is_not_slow_that_nobody_looked_at(monkeypatch: pytes
 
 
 async def test_a_connection_that_is_not_made_in_time_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock, wire, sink = Clock(monkeypatch), FakeWire(), RecordedSink()
-    wire.open.clear()
-    wire.start(sink)
-    await clock.stand_still(LONG_S)
+    clock, wire, sink = await stood_still(monkeypatch)
     await clock.go_on(60, sink)
     assert isinstance(sink.error, BackendUnavailable)
     assert "did not accept a connection" in sink.error.message
